@@ -1,0 +1,380 @@
+"""Find, unpack, decode, cache and split the CIFAKE data set.
+
+CIFAKE (Bird & Lotfi 2024, doi:10.1109/ACCESS.2024.3356122) is 60,000 CIFAR-10 photographs and
+60,000 Stable Diffusion 1.4 images, all 32x32 RGB JPEG, as ``{train,test}/{REAL,FAKE}/*.jpg``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from cifake_core.errors import DatasetError
+from cifake_core.labels import LABELS
+
+KAGGLE_HANDLE = "birdy654/cifake-real-and-ai-generated-synthetic-images"
+IMAGE_SIZE = 32
+SPLITS = ("train", "test")
+EXPECTED_COUNTS = {"train": 50_000, "test": 10_000}  # images for each label
+VALIDATION_SIZE = 10_000
+VALIDATION_SEED = 2024
+
+# Bump when the way files become arrays changes, so that stale caches are not read.
+CACHE_VERSION = 1
+_ARCHIVE_SUFFIXES = (".tar", ".tar.xz", ".tar.gz", ".txz", ".tgz", ".zip")
+_MAX_FILE_BYTES = 64 * 1024
+_MAX_FILES = 200_000
+_MEMBER = re.compile(r"(?:[^/]+/){0,3}(train|test)/(REAL|FAKE)/([^/\\]+\.jpe?g)", re.IGNORECASE)
+_CLASS_NUMBER = re.compile(r"\((\d+)\)\.jpe?g$", re.IGNORECASE)
+
+HOW_TO_GET_IT = (
+    "The CIFAKE data set was not found: run `python -m cifake_core data fetch`, or download it from "
+    f"kaggle.com/datasets/{KAGGLE_HANDLE} and name its folder or archive with --data or CIFAKE_DATA."
+)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One official split as arrays; row i of each array describes the same file.
+
+    Attributes:
+        images: (N, 32, 32, 3) uint8, memory-mapped and read-only.
+        labels: (N,) uint8, as in :mod:`cifake_core.labels`.
+        classes: (N,) uint8, index into :data:`cifake_core.labels.CLASSES`.
+        file_sizes: (N,) int32, bytes on disk.
+        digests: (N,) S40, SHA-1 of the decoded pixels; equal for pixel-identical images.
+        names: (N,) str, path relative to the data set's root, sorted.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    classes: np.ndarray
+    file_sizes: np.ndarray
+    digests: np.ndarray
+    names: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The whole set: where it lies, a hash of every path and byte, and its two splits."""
+
+    root: Path
+    sha256: str
+    train: Split
+    test: Split
+
+
+def class_of(name: str) -> int:
+    """CIFAR-10 class index written in a file name: none is 0 (airplane), ``(2)`` is 1, ..."""
+    match = _CLASS_NUMBER.search(name)
+    return int(match.group(1)) - 1 if match else 0
+
+
+def cache_dir() -> Path:
+    """Folder for unpacked archives and decoded arrays (``CIFAKE_CACHE``, else the user's cache)."""
+    if named := os.environ.get("CIFAKE_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cifake-lens"
+
+
+def find(path: str | Path | None = None) -> Path:
+    """Root folder of the data set: explicit path, ``CIFAKE_DATA``, ``./data/cifake``, Kaggle's cache.
+
+    An explicit path or ``CIFAKE_DATA`` that does not hold the set is an error, never passed over.
+
+    Raises:
+        DatasetError: nothing found, or what was named is not the data set.
+    """
+    named = path or os.environ.get("CIFAKE_DATA")
+    if named:
+        root = _resolve(Path(named).expanduser())
+        if root is None:
+            raise DatasetError(
+                f"{named} is neither a folder with train/ and test/ in it nor a packed CIFAKE."
+            )
+        return root
+    for candidate in (Path("data/cifake"), *_archives_in(Path("data")), *_kaggle_cache()):
+        if (root := _resolve(candidate)) is not None:
+            return root
+    raise DatasetError(HOW_TO_GET_IT)
+
+
+def fetch() -> Path:
+    """Download the set from Kaggle with kagglehub (an optional dependency); returns its root."""
+    try:
+        import kagglehub
+    except ImportError:
+        raise DatasetError(
+            "Fetching needs the kagglehub package: run `pip install kagglehub`, then try again."
+        ) from None
+    try:
+        folder = kagglehub.dataset_download(KAGGLE_HANDLE)
+    except Exception as error:  # kagglehub raises what its HTTP layer raises
+        raise DatasetError(f"Kaggle could not be reached or refused: {error}") from error
+    root = _resolve(Path(folder))
+    if root is None:
+        raise DatasetError("Kaggle's download does not hold train/ and test/ folders.")
+    return root
+
+
+def load(path: str | Path | None = None, progress: Progress | None = None) -> Dataset:
+    """Find the set and open its arrays, decoding all files on the first call (about 20 s).
+
+    Raises:
+        DatasetError: the set is missing, or a file in it cannot be decoded as 32x32 RGB JPEG.
+    """
+    root = find(path)
+    fingerprint = _fingerprint(root)
+    known = cache_dir() / "fingerprints" / f"{fingerprint}.json"
+    if known.is_file():
+        sha256 = json.loads(known.read_text())["sha256"]
+        arrays = _arrays_dir(sha256)
+        if arrays.is_dir():
+            return Dataset(root, sha256, *(_open_split(arrays, split) for split in SPLITS))
+    sha256, columns, problems = read_all(root, progress)
+    if problems:
+        raise DatasetError(
+            f"{len(problems)} files of the data set are wrong, the first: {problems[0]}. "
+            "`python -m cifake_core data check` lists them all."
+        )
+    _write_arrays(_arrays_dir(sha256), columns)
+    _write_atomically(known, json.dumps({"root": str(root), "sha256": sha256}).encode())
+    return Dataset(root, sha256, *(_open_split(_arrays_dir(sha256), split) for split in SPLITS))
+
+
+def read_all(
+    root: Path, progress: Progress | None = None
+) -> tuple[str, dict[str, dict[str, np.ndarray]], list[str]]:
+    """Decode every file of the set.
+
+    Returns:
+        The hash of all paths and bytes; for each split its columns by name as in :class:`Split`
+        (files with problems left out); and one sentence for each file with a problem.
+    """
+    files = {split: sorted(_image_files(root, split)) for split in SPLITS}
+    total = sum(map(len, files.values()))
+    whole, problems, columns, done = hashlib.sha256(), [], {}, 0
+    for split in SPLITS:
+        rows, pixels = [], []
+        for name in files[split]:
+            data = (root / name).read_bytes()
+            whole.update(f"{name}\0{len(data)}\0".encode() + hashlib.sha256(data).digest())
+            image = _decode(data)
+            if isinstance(image, str):
+                problems.append(f"{name}: {image}")
+            else:
+                label = LABELS.index(name.split("/")[1].upper())
+                digest = hashlib.sha1(image, usedforsecurity=False).hexdigest()
+                rows.append((label, class_of(name), len(data), digest.encode(), name))
+                pixels.append(image)
+            done += 1
+            if progress and (done % 500 == 0 or done == total):
+                progress(done, total)
+        kinds = (np.uint8, np.uint8, np.int32, "S40", np.str_)
+        keys = ("labels", "classes", "file_sizes", "digests", "names")
+        columns[split] = {
+            key: np.array([row[i] for row in rows], dtype=kind)
+            for i, (key, kind) in enumerate(zip(keys, kinds, strict=True))
+        }
+        empty = np.empty((0, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+        columns[split]["images"] = np.stack(pixels) if pixels else empty
+    return whole.hexdigest(), columns, problems
+
+
+def validation_indices(
+    train: Split, size: int = VALIDATION_SIZE, seed: int = VALIDATION_SEED
+) -> np.ndarray:
+    """Rows of ``train`` held out for every choice, sorted; (size,) int64.
+
+    Stratified by label and class; pixel-identical images stay on one side together.
+    """
+    strata = train.labels.astype(int) * 10 + train.classes
+    kinds, counts = np.unique(strata, return_counts=True)
+    room = dict(zip(kinds.tolist(), np.floor(counts * size / len(train)).astype(int), strict=True))
+    _, group = np.unique(train.digests, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+    chosen: list[int] = []
+    for g in np.random.default_rng(seed).permutation(len(members)):
+        here, need = np.unique(strata[members[g]], return_counts=True)
+        if all(room[s] >= n for s, n in zip(here.tolist(), need, strict=True)):
+            chosen.extend(members[g].tolist())
+            for s, n in zip(here.tolist(), need, strict=True):
+                room[s] -= n
+    return np.sort(np.array(chosen))
+
+
+def leaked_rows(data: Dataset) -> np.ndarray:
+    """(N_test,) bool: which test images are pixel-identical to a training image."""
+    return np.isin(data.test.digests, data.train.digests)
+
+
+def _decode(data: bytes) -> np.ndarray | str:
+    """Pixels of one data-set file, or a sentence on what is wrong with it."""
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            if image.size != (IMAGE_SIZE, IMAGE_SIZE):
+                return f"{image.size[0]}x{image.size[1]} pixels instead of 32x32"
+            if image.mode != "RGB":
+                return f"mode {image.mode} instead of RGB"
+            return np.asarray(image)
+    except Exception as error:
+        return f"not a readable JPEG ({type(error).__name__})"
+
+
+def _image_files(root: Path, split: str) -> Iterator[str]:
+    for label in LABELS:
+        with os.scandir(root / split / label) as entries:
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    yield f"{split}/{label}/{entry.name}"
+
+
+def _is_root(folder: Path) -> bool:
+    return all((folder / split / label).is_dir() for split in SPLITS for label in LABELS)
+
+
+def _resolve(path: Path) -> Path | None:
+    """Root folder for a folder or archive, or None if it is neither."""
+    if path.is_file() and path.name.lower().endswith(_ARCHIVE_SUFFIXES):
+        return _unpack(path)
+    if not path.is_dir():
+        return None
+    for folder in (path, path / "cifake", path / "CIFAKE"):
+        if _is_root(folder):
+            return folder
+    archives = _archives_in(path)
+    return _unpack(archives[0]) if archives else None
+
+
+def _archives_in(folder: Path) -> list[Path]:
+    names = ("cifake.tar.xz", "cifake.zip", "archive.zip", f"{KAGGLE_HANDLE.split('/')[1]}.zip")
+    return [folder / name for name in names if (folder / name).is_file()]
+
+
+def _kaggle_cache() -> list[Path]:
+    home = Path(os.environ.get("KAGGLEHUB_CACHE") or Path.home() / ".cache" / "kagglehub")
+    versions = home / "datasets" / KAGGLE_HANDLE / "versions"
+    return sorted(versions.glob("*"), key=lambda p: p.name.zfill(9), reverse=True)
+
+
+def _members(archive: Path) -> Iterator[tuple[str, int, Callable[[], BinaryIO | None]]]:
+    """(name, size, open) for each regular file of a tar or zip."""
+    if archive.name.lower().endswith(".zip"):
+        with zipfile.ZipFile(archive) as packed:
+            for info in packed.infolist():
+                if not info.is_dir():
+                    yield info.filename, info.file_size, lambda i=info: packed.open(i)
+    else:
+        with tarfile.open(archive) as packed:
+            for member in packed:
+                if member.isfile():
+                    yield member.name, member.size, lambda m=member: packed.extractfile(m)
+
+
+def _unpack(archive: Path) -> Path:
+    """Unpack into the cache, once; returns the root folder.
+
+    Target paths are built from the three matched parts of a member's name, never from the name
+    itself, so no archive can write outside; links and devices are not regular files and are left.
+    """
+    with archive.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    target = cache_dir() / "unpacked" / digest[:16]
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".unpack-", dir=target.parent))
+    try:
+        for split in SPLITS:
+            for label in LABELS:
+                (work / split / label).mkdir(parents=True)
+        count = 0
+        for name, size, opener in _members(archive):
+            match = _MEMBER.fullmatch(name.removeprefix("./"))
+            if not match:
+                continue
+            count += 1
+            if size > _MAX_FILE_BYTES or count > _MAX_FILES:
+                raise DatasetError(f"{archive} holds more or larger files than CIFAKE does.")
+            split, label, file = match.group(1).lower(), match.group(2).upper(), match.group(3)
+            with opener() as source:
+                (work / split / label / file).write_bytes(source.read(_MAX_FILE_BYTES + 1))
+        if not count:
+            raise DatasetError(f"{archive} holds no train/ and test/ folders of CIFAKE.")
+        _move_into_place(work, target)
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+        raise DatasetError(f"{archive} could not be unpacked: {error}") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def _fingerprint(root: Path) -> str:
+    """Cheap stand-in for the content hash: every name, size and modification time."""
+    digest = hashlib.sha256(f"{CACHE_VERSION}\0{root.resolve()}\0".encode())
+    for split in SPLITS:
+        for label in LABELS:
+            with os.scandir(root / split / label) as entries:
+                for entry in sorted(entries, key=lambda e: e.name):
+                    stat = entry.stat()
+                    digest.update(f"{entry.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+    return digest.hexdigest()[:32]
+
+
+def _arrays_dir(sha256: str) -> Path:
+    return cache_dir() / "arrays" / f"{sha256[:16]}-v{CACHE_VERSION}"
+
+
+def _open_split(folder: Path, split: str) -> Split:
+    keys = Split.__dataclass_fields__
+    return Split(**{k: np.load(folder / f"{split}-{k}.npy", mmap_mode="r") for k in keys})
+
+
+def _write_arrays(target: Path, columns: dict[str, dict[str, np.ndarray]]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".arrays-", dir=target.parent))
+    try:
+        for split, arrays in columns.items():
+            for key, array in arrays.items():
+                np.save(work / f"{split}-{key}.npy", array)
+        _move_into_place(work, target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _move_into_place(work: Path, target: Path) -> None:
+    """Rename a finished folder to its final name; another process may have been first."""
+    work.chmod(0o755)
+    try:
+        work.replace(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, work = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(data)
+    Path(work).replace(path)

@@ -1,0 +1,108 @@
+"""Numbers about predictions, in NumPy. FAKE is the class one looks for: it counts as positive.
+
+Everywhere ``p_fake`` is (N,) float in [0, 1] and ``is_fake`` is (N,) bool.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def wilson_interval(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson score interval for a share, 95 % by default (Wilson 1927)."""
+    if not count:
+        return 0.0, 1.0
+    share = hits / count
+    middle = share + z * z / (2 * count)
+    spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    scale = 1 + z * z / count
+    return (middle - spread) / scale, (middle + spread) / scale
+
+
+def auroc(scores: np.ndarray, positive: np.ndarray) -> float:
+    """Chance that a positive scores above a negative; ties count half (Mann-Whitney U)."""
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks = (last - (counts - 1) / 2)[inverse]
+    n_positive = int(positive.sum())
+    n_negative = len(positive) - n_positive
+    if not n_positive or not n_negative:
+        return math.nan
+    u = ranks[positive].sum() - n_positive * (n_positive + 1) / 2
+    return float(u / (n_positive * n_negative))
+
+
+def average_precision(scores: np.ndarray, positive: np.ndarray) -> float:
+    """Mean precision over recall steps; equal scores are one step."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(positive[order])
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    precision = hits[ends] / (ends + 1)
+    recall_steps = np.diff(hits[ends], prepend=0) / max(1, int(positive.sum()))
+    return float((precision * recall_steps).sum())
+
+
+def confusion(p_fake: np.ndarray, is_fake: np.ndarray, threshold: float = 0.5) -> dict[str, int]:
+    """Counts named true_<label>: ``fake_as_fake``, ``fake_as_real``, ``real_as_...``."""
+    says_fake = p_fake >= threshold
+    return {
+        "fake_as_fake": int((is_fake & says_fake).sum()),
+        "fake_as_real": int((is_fake & ~says_fake).sum()),
+        "real_as_fake": int((~is_fake & says_fake).sum()),
+        "real_as_real": int((~is_fake & ~says_fake).sum()),
+    }
+
+
+def precision_recall_f1(hits: int, false_alarms: int, misses: int) -> dict[str, float]:
+    """Of one class, from counts; 0 where a share has nothing to be a share of."""
+    precision = hits / (hits + false_alarms) if hits + false_alarms else 0.0
+    recall = hits / (hits + misses) if hits + misses else 0.0
+    f1 = 2 * hits / (2 * hits + false_alarms + misses) if hits else 0.0
+    return {"precision": precision, "recall": recall, "f1": f1}
+
+
+def expected_calibration_error(p_fake: np.ndarray, is_fake: np.ndarray, bins: int = 15) -> float:
+    """Mean gap between confidence and accuracy over equal-width bins (Guo et al. 2017).
+
+    Confidence is that of the predicted class, so it lies in [0.5, 1].
+    """
+    confidence = np.maximum(p_fake, 1 - p_fake)
+    correct = (p_fake >= 0.5) == is_fake
+    index = np.minimum(((confidence - 0.5) * 2 * bins).astype(int), bins - 1)
+    gaps = np.bincount(index, weights=correct.astype(float) - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(p_fake))
+
+
+def brier(p_fake: np.ndarray, is_fake: np.ndarray) -> float:
+    """Mean squared error of the probability (Brier 1950)."""
+    return float(np.mean((p_fake - is_fake) ** 2))
+
+
+def negative_log_likelihood(logits: np.ndarray, is_real: np.ndarray) -> float:
+    """Mean binary cross-entropy in nats of logits that grow with *real*."""
+    return float(np.mean(np.logaddexp(0, np.where(is_real, -logits, logits))))
+
+
+def summary(p_fake: np.ndarray, is_fake: np.ndarray) -> dict:
+    """Every figure of one set of predictions at threshold 0.5, ready for JSON."""
+    table = confusion(p_fake, is_fake)
+    correct = table["fake_as_fake"] + table["real_as_real"]
+    count = len(p_fake)
+    return {
+        "n": count,
+        "accuracy": correct / count,
+        "accuracy_interval_95": list(wilson_interval(correct, count)),
+        "auroc": auroc(p_fake, is_fake),
+        "average_precision": average_precision(p_fake, is_fake),
+        "fake": precision_recall_f1(
+            table["fake_as_fake"], table["real_as_fake"], table["fake_as_real"]
+        ),
+        "real": precision_recall_f1(
+            table["real_as_real"], table["fake_as_real"], table["real_as_fake"]
+        ),
+        "confusion": table,
+        "ece": expected_calibration_error(p_fake, is_fake),
+        "brier": brier(p_fake, is_fake),
+    }

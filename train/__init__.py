@@ -1,0 +1,1 @@
+"""The training lab: recipes in, measured artifacts in ``assets/`` out. The app never imports it."""

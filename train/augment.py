@@ -1,0 +1,51 @@
+"""Augmentation of uint8 batches in NumPy and OpenCV, the same on every backend."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from train.config import Config
+
+
+def augment(batch: np.ndarray, config: Config, rng: np.random.Generator) -> np.ndarray:
+    """A changed copy of ``batch`` (B, S, S, 3) uint8.
+
+    Flip and shift come first, then what a picture meets on its way: blur, noise, JPEG, in that
+    order, each with its own chance for each image. The result depends on ``rng`` alone.
+    """
+    out = batch.copy()
+    count = len(out)
+    if config.flip:
+        mask = rng.random(count) < 0.5
+        out[mask] = out[mask, :, ::-1]
+    if config.shift:
+        out = _shift(out, config.shift, rng)
+    for i in np.flatnonzero(rng.random(count) < config.blur):
+        sigma = rng.uniform(*config.blur_sigma)
+        out[i] = cv2.GaussianBlur(out[i], (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
+    chosen = np.flatnonzero(rng.random(count) < config.noise)
+    if len(chosen):
+        sigma = 255 * rng.uniform(*config.noise_sigma, size=(len(chosen), 1, 1, 1))
+        noise = rng.standard_normal((len(chosen), *out.shape[1:]), dtype=np.float32) * sigma
+        out[chosen] = np.clip(np.rint(out[chosen] + noise), 0, 255).astype(np.uint8)
+    for i in np.flatnonzero(rng.random(count) < config.jpeg):
+        low, high = config.jpeg_quality
+        out[i] = jpeg_round_trip(out[i], int(rng.integers(low, high + 1)))
+    return out
+
+
+def jpeg_round_trip(image: np.ndarray, quality: int) -> np.ndarray:
+    """Encode and decode one (H, W, 3) uint8 RGB image as JPEG of a quality from 1 to 100."""
+    bgr = np.ascontiguousarray(image[..., ::-1])
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def _shift(batch: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Move each image by up to ``most`` pixels each way; what comes in is reflected."""
+    count, height, width, _ = batch.shape
+    padded = np.pad(batch, ((0, 0), (most, most), (most, most), (0, 0)), mode="reflect")
+    rows = rng.integers(0, 2 * most + 1, (count, 1)) + np.arange(height)
+    columns = rng.integers(0, 2 * most + 1, (count, 1)) + np.arange(width)
+    return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]

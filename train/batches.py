@@ -1,0 +1,57 @@
+"""Training batches as a function of the step alone, so that a resumed run sees the same ones."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from train.augment import augment
+from train.config import Config
+
+
+class Batches:
+    """Shuffled, augmented batches of one training set.
+
+    Args:
+        images: (N, S, S, 3) uint8, may be memory-mapped.
+        labels: (N,) uint8.
+        rows: which rows to train on.
+    """
+
+    def __init__(
+        self, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, config: Config
+    ) -> None:
+        self.images, self.labels, self.rows, self.config = images, labels, rows, config
+        self.steps_per_epoch = max(1, len(rows) // config.batch_size)
+        self._epoch, self._order = -1, rows
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """(x, y) of one step: (B, S, S, 3) uint8 and (B, 1) float32, y = 1 for REAL."""
+        epoch, inside = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            rng = np.random.default_rng((self.config.seed, 0, epoch))
+            self._epoch, self._order = epoch, rng.permutation(self.rows)
+        size = self.config.batch_size
+        # Sorted: nearby rows of a memory map are read together; the order inside a batch is free.
+        rows = np.sort(self._order[inside * size : (inside + 1) * size])
+        rng = np.random.default_rng((self.config.seed, 1, step))
+        return augment(self.images[rows], self.config, rng), _column(self.labels[rows])
+
+    def stream(self, start: int, stop: int, ahead: int = 8) -> Iterator[tuple[int, tuple]]:
+        """(step, batch) from ``start`` to before ``stop``, made ahead in one background thread."""
+        with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+            waiting = deque(
+                pool.submit(self.batch, s) for s in range(start, min(start + ahead, stop))
+            )
+            for step in range(start, stop):
+                ready = waiting.popleft().result()
+                if step + ahead < stop:
+                    waiting.append(pool.submit(self.batch, step + ahead))
+                yield step, ready
+
+
+def _column(labels: np.ndarray) -> np.ndarray:
+    return labels.astype(np.float32)[:, None]

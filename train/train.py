@@ -1,0 +1,303 @@
+"""Train one recipe: ``python -m train.train --recipe lens [--data PATH] [--set key=value ...]``.
+
+A run lives in ``runs/<id>/``: ``config.json``, ``metrics.jsonl``, two checkpoint slots and, at the
+end, ``model.weights.h5``. Starting the same command again continues where the run stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from cifake_core import dataset, metrics
+from cifake_core.errors import CifakeLensError, ConfigError
+from cifake_core.labels import FAKE
+from train import checkpoint
+from train.batches import Batches
+from train.config import Config, load_recipe
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m train.train", description=__doc__)
+    parser.add_argument("--recipe", required=True, help="a name in train/recipes, or a .toml file")
+    parser.add_argument("--data", help="folder or archive of CIFAKE (default: found by itself)")
+    parser.add_argument("--run", type=Path, help="run folder (default: runs/<recipe>-seed<n>)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="sets")
+    args = parser.parse_args(argv)
+    try:
+        config = load_recipe(args.recipe, args.sets)
+        folder = args.run or Path("runs") / f"{Path(args.recipe).stem}-seed{config.seed}"
+        with dataset_progress() as show:
+            data = dataset.load(args.data, show)
+        return run(config, data, folder, recipe=args.recipe)
+    except CifakeLensError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def run(config: Config, data: dataset.Dataset, folder: Path, recipe: str = "") -> int:
+    """Train until done or interrupted; returns the exit code (0 done, 130 interrupted)."""
+    import keras
+    from tqdm import tqdm
+
+    held_out = dataset.validation_indices(data.train)
+    rows = np.setdiff1d(np.arange(len(data.train)), held_out)
+    if config.limit:
+        rows = np.random.default_rng(config.seed).permutation(rows)[: config.limit]
+    batches = Batches(data.train.images, data.train.labels, rows, config)
+    total = config.epochs * batches.steps_per_epoch
+
+    _open_run(folder, config, recipe, data.sha256)
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.dtype)
+    _distribute(config)
+    model = compile_model(config, total)
+    start = restore(folder, model)
+    log = MetricLog(folder / "metrics.jsonl", start)
+    if start:
+        print(f"continuing {folder} after step {start} of {total}")
+
+    stop = StopRequest()
+    bar = tqdm(
+        total=total * config.batch_size,
+        initial=start * config.batch_size,
+        unit=" images",
+        unit_scale=True,
+        desc=folder.name,
+        disable=None if not os.environ.get("CIFAKE_NO_PROGRESS") else True,
+    )
+    since, seen, losses = time.monotonic(), 0, 0
+    with bar, stop:
+        for step, (x, y) in batches.stream(start, total):
+            loss = float(model.train_on_batch(x, y))  # mean since the last reset
+            done, seen, losses = step + 1, seen + len(x), losses + 1
+            bar.update(len(x))
+            if not np.isfinite(loss):
+                raise ConfigError(
+                    f"The loss became {loss} at step {done}; the last checkpoint is kept in "
+                    f"{folder}. A lower learning_rate or dtype=float32 usually helps."
+                )
+            epoch_ends = done % batches.steps_per_epoch == 0
+            if done % config.checkpoint_every == 0 or epoch_ends or done == total or stop.asked:
+                rate = seen / (time.monotonic() - since)
+                entry = {"step": done, "epoch": done / batches.steps_per_epoch, "loss": loss}
+                entry["images_per_s"] = round(rate, 1)
+                if epoch_ends and (done // batches.steps_per_epoch) % config.validate_every == 0:
+                    entry |= validate(model, data.train, held_out, averaged=config.ema > 0)
+                log.write(entry)
+                checkpoint.save(folder, done, state_of(model))
+                bar.set_postfix({k: f"{v:.4f}" for k, v in entry.items() if k in SHOWN})
+                model.reset_metrics()
+                since, seen = time.monotonic(), 0
+            if stop.asked and done < total:
+                print(f"\nstopped after step {done}; the same command continues", file=sys.stderr)
+                return 130
+    _finish(model, config, folder, log, data, held_out)
+    return 0
+
+
+SHOWN = ("loss", "validation_accuracy")
+
+
+def compile_model(config: Config, total_steps: int):
+    """Build and compile the model of a config with AdamW on a one-cycle schedule."""
+    import keras
+
+    from cifake_core.models import BUILDERS, build
+    from train.schedule import OneCycle
+
+    if config.model not in BUILDERS:
+        raise ConfigError(f"There is no model {config.model!r}. Models: {', '.join(BUILDERS)}.")
+    try:
+        model = build(config.model, **config.model_args)
+    except TypeError as error:
+        raise ConfigError(f"model_args do not fit {config.model}: {error}.") from None
+    optimizer = keras.optimizers.AdamW(
+        OneCycle(config.learning_rate, total_steps, config.warmup),
+        weight_decay=config.weight_decay,
+        use_ema=config.ema > 0,
+        ema_momentum=config.ema or 0.99,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    model.compile(
+        optimizer=optimizer,
+        loss=keras.losses.BinaryCrossentropy(
+            from_logits=True, label_smoothing=config.label_smoothing
+        ),
+        jit_compile=config.jit,
+    )
+    optimizer.build(model.trainable_variables)
+    return model
+
+
+def state_of(model) -> list[np.ndarray]:
+    """Everything a step changes: model variables (seeds too), then optimizer variables."""
+    import keras
+
+    variables = [*model.variables, *model.optimizer.variables]
+    return [keras.ops.convert_to_numpy(v.value) for v in variables]
+
+
+def restore(folder: Path, model) -> int:
+    """Load the newest checkpoint of a run into ``model``; returns the steps done (0 for none)."""
+    found = checkpoint.load(folder)
+    if not found:
+        return 0
+    step, arrays = found
+    variables = [*model.variables, *model.optimizer.variables]
+    shapes = [tuple(v.shape) for v in variables]
+    if shapes != [a.shape for a in arrays]:
+        raise ConfigError(f"The checkpoint in {folder} is of another model; choose another --run.")
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+    return step
+
+
+def validate(model, train: dataset.Split, rows: np.ndarray, averaged: bool) -> dict[str, float]:
+    """Accuracy, AUROC and loss on the held-out rows, with the averaged weights where there are."""
+    raw = model.get_weights()
+    if averaged:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    logits = model.predict(train.images[rows], batch_size=500, verbose=0)[:, 0].astype(np.float64)
+    model.set_weights(raw)
+    is_fake = train.labels[rows] == FAKE
+    return {
+        "validation_accuracy": float(np.mean((logits < 0) == is_fake)),
+        "validation_auroc": metrics.auroc(-logits, is_fake),
+        "validation_loss": metrics.negative_log_likelihood(logits, ~is_fake),
+    }
+
+
+class MetricLog:
+    """JSON lines; what was written after the checkpoint one resumes from is dropped."""
+
+    def __init__(self, path: Path, start: int) -> None:
+        self.path, self.entries = path, []
+        for line in path.read_text().splitlines() if path.is_file() else []:
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # the line being written when the run was killed
+            if entry["step"] <= start:
+                self.entries.append(entry)
+        checkpoint.replace(path, "".join(json.dumps(e) + "\n" for e in self.entries).encode())
+
+    def write(self, entry: dict) -> None:
+        self.entries.append(entry)
+        with self.path.open("a") as stream:
+            stream.write(json.dumps(entry) + "\n")
+
+
+class StopRequest:
+    """Turns Ctrl-C and SIGTERM into a stop at the next step, so that a checkpoint is whole."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> StopRequest:
+        self._before = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *exception) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, *_) -> None:
+        self.asked = True
+
+
+def dataset_progress():
+    """Context manager giving a ``progress(done, total)`` that draws a bar on a terminal."""
+    from contextlib import contextmanager
+
+    from tqdm import tqdm
+
+    @contextmanager
+    def bar():
+        with tqdm(desc="reading the data set", unit=" files", disable=None, leave=False) as shown:
+
+            def show(done: int, total: int) -> None:
+                shown.total = total
+                shown.update(done - shown.n)
+
+            yield show
+
+    return bar()
+
+
+def _distribute(config: Config) -> None:
+    if config.devices == 1:
+        return
+    import keras
+
+    if keras.backend.backend() != "jax":
+        raise ConfigError("devices > 1 needs the JAX backend: set KERAS_BACKEND=jax.")
+    found = keras.distribution.list_devices()
+    if len(found) < config.devices or config.batch_size % config.devices:
+        raise ConfigError(
+            f"devices={config.devices} needs as many devices ({len(found)} found) and a "
+            "batch_size that it divides."
+        )
+    keras.distribution.set_distribution(
+        keras.distribution.DataParallel(devices=found[: config.devices])
+    )
+
+
+def _open_run(folder: Path, config: Config, recipe: str, data_sha256: str) -> None:
+    """Create the run folder, or make sure that it holds this very run."""
+    import keras
+
+    settings = json.loads(json.dumps(config.as_dict()))
+    path = folder / "config.json"
+    if path.is_file():
+        before = json.loads(path.read_text())
+        if before["config"] != settings or before["data_sha256"] != data_sha256:
+            raise ConfigError(f"{folder} holds a run with other settings; choose another --run.")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {
+        "recipe": recipe,
+        "config": settings,
+        "data_sha256": data_sha256,
+        "validation_seed": dataset.VALIDATION_SEED,
+        "backend": keras.backend.backend(),
+        "versions": {"python": platform.python_version(), "keras": keras.__version__},
+        "git_commit": _git_commit(),
+    }
+    checkpoint.replace(path, json.dumps(record, indent=1).encode())
+
+
+def _git_commit() -> str:
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return result.stdout.strip()
+
+
+def _finish(model, config, folder, log, data, held_out) -> None:
+    if config.ema:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    final = validate(model, data.train, held_out, averaged=False)
+    work = folder / ".model.weights.h5"
+    model.save_weights(work)
+    work.replace(folder / "model.weights.h5")
+    rates = [e["images_per_s"] for e in log.entries]
+    final |= {"images_per_s": float(np.median(rates)), "parameters": model.count_params()}
+    checkpoint.replace(folder / "result.json", json.dumps(final, indent=1).encode())
+    print(f"{folder}: validation accuracy {final['validation_accuracy']:.4f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
