@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import lzma
 import os
 import re
 import shutil
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +26,7 @@ import numpy as np
 from PIL import Image
 
 from cifake_core.errors import DatasetError
-from cifake_core.labels import LABELS
+from cifake_core.labels import CLASSES, LABELS
 
 KAGGLE_HANDLE = "birdy654/cifake-real-and-ai-generated-synthetic-images"
 IMAGE_SIZE = 32
@@ -36,14 +38,20 @@ VALIDATION_SEED = 2024
 # Bump when the way files become arrays changes, so that stale caches are not read.
 CACHE_VERSION = 1
 _ARCHIVE_SUFFIXES = (".tar", ".tar.xz", ".tar.gz", ".txz", ".tgz", ".zip")
+# RuntimeError: a zip with a password; NotImplementedError (one of those): an unknown compression.
+_BROKEN_ARCHIVE = (
+    *(tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error),
+    *(EOFError, OSError, RuntimeError, ValueError),
+)
 _MAX_FILE_BYTES = 64 * 1024
 _MAX_FILES = 200_000
 _MEMBER = re.compile(r"(?:[^/]+/){0,3}(train|test)/(REAL|FAKE)/([^/\\]+\.jpe?g)", re.IGNORECASE)
 _CLASS_NUMBER = re.compile(r"\((\d+)\)\.jpe?g$", re.IGNORECASE)
 
 HOW_TO_GET_IT = (
-    "The CIFAKE data set was not found: run `python -m cifake_core data fetch`, or download it from "
-    f"kaggle.com/datasets/{KAGGLE_HANDLE} and name its folder or archive with --data or CIFAKE_DATA."
+    "The CIFAKE data set was not found: run `python -m cifake_core data fetch`, or download it "
+    f"from kaggle.com/datasets/{KAGGLE_HANDLE} and name its folder or archive with --data or "
+    "CIFAKE_DATA."
 )
 
 Progress = Callable[[int, int], None]
@@ -97,7 +105,7 @@ def cache_dir() -> Path:
 
 
 def find(path: str | Path | None = None) -> Path:
-    """Root folder of the data set: explicit path, ``CIFAKE_DATA``, ``./data/cifake``, Kaggle's cache.
+    """Root of the data set: explicit path, ``CIFAKE_DATA``, ``./data/cifake``, Kaggle's cache.
 
     An explicit path or ``CIFAKE_DATA`` that does not hold the set is an error, never passed over.
 
@@ -146,7 +154,10 @@ def load(path: str | Path | None = None, progress: Progress | None = None) -> Da
     fingerprint = _fingerprint(root)
     known = cache_dir() / "fingerprints" / f"{fingerprint}.json"
     if known.is_file():
-        sha256 = json.loads(known.read_text())["sha256"]
+        try:
+            sha256 = json.loads(known.read_text())["sha256"]
+        except ValueError:  # cut short when the machine went down: read the files again
+            sha256 = ""
         arrays = _arrays_dir(sha256)
         if arrays.is_dir():
             return Dataset(root, sha256, *(_open_split(arrays, split) for split in SPLITS))
@@ -156,8 +167,13 @@ def load(path: str | Path | None = None, progress: Progress | None = None) -> Da
             f"{len(problems)} files of the data set are wrong, the first: {problems[0]}. "
             "`python -m cifake_core data check` lists them all."
         )
-    _write_arrays(_arrays_dir(sha256), columns)
-    _write_atomically(known, json.dumps({"root": str(root), "sha256": sha256}).encode())
+    if not all(len(columns[split]["labels"]) for split in SPLITS):
+        raise DatasetError(f"{root} has no images in train/ or in test/.")
+    try:
+        _write_arrays(_arrays_dir(sha256), columns)
+        _write_atomically(known, json.dumps({"root": str(root), "sha256": sha256}).encode())
+    except OSError as error:
+        raise DatasetError(f"The cache folder {cache_dir()} cannot be used: {error}") from error
     return Dataset(root, sha256, *(_open_split(_arrays_dir(sha256), split) for split in SPLITS))
 
 
@@ -176,9 +192,14 @@ def read_all(
     for split in SPLITS:
         rows, pixels = [], []
         for name in files[split]:
-            data = (root / name).read_bytes()
-            whole.update(f"{name}\0{len(data)}\0".encode() + hashlib.sha256(data).digest())
-            image = _decode(data)
+            try:
+                data = (root / name).read_bytes()
+                image = _decode(data)
+            except OSError as error:  # a folder, a dangling link, a file without permission
+                data, image = b"", f"cannot be read ({type(error).__name__})"
+            whole.update(os.fsencode(f"{name}\0{len(data)}\0") + hashlib.sha256(data).digest())
+            if class_of(name) not in range(len(CLASSES)):
+                image = "the number in brackets is not that of a class"
             if isinstance(image, str):
                 problems.append(f"{name}: {image}")
             else:
@@ -201,12 +222,14 @@ def read_all(
 
 
 def validation_indices(
-    train: Split, size: int = VALIDATION_SIZE, seed: int = VALIDATION_SEED
+    train: Split, size: int | None = None, seed: int = VALIDATION_SEED
 ) -> np.ndarray:
     """Rows of ``train`` held out for every choice, sorted; (size,) int64.
 
-    Stratified by label and class; pixel-identical images stay on one side together.
+    Stratified by label and class; pixel-identical images stay on one side together. By default
+    10,000 of all 100,000, and a tenth of a smaller set.
     """
+    size = min(VALIDATION_SIZE, len(train) // 10) if size is None else size
     strata = train.labels.astype(int) * 10 + train.classes
     kinds, counts = np.unique(strata, return_counts=True)
     room = dict(zip(kinds.tolist(), np.floor(counts * size / len(train)).astype(int), strict=True))
@@ -220,7 +243,7 @@ def validation_indices(
             chosen.extend(members[g].tolist())
             for s, n in zip(here.tolist(), need, strict=True):
                 room[s] -= n
-    return np.sort(np.array(chosen))
+    return np.sort(np.array(chosen, dtype=np.int64))
 
 
 def leaked_rows(data: Dataset) -> np.ndarray:
@@ -302,8 +325,11 @@ def _unpack(archive: Path) -> Path:
     target = cache_dir() / "unpacked" / digest[:16]
     if target.is_dir():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".unpack-", dir=target.parent))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".unpack-", dir=target.parent))
+    except OSError as error:
+        raise DatasetError(f"The cache folder {cache_dir()} cannot be used: {error}") from error
     try:
         for split in SPLITS:
             for label in LABELS:
@@ -322,7 +348,7 @@ def _unpack(archive: Path) -> Path:
         if not count:
             raise DatasetError(f"{archive} holds no train/ and test/ folders of CIFAKE.")
         _move_into_place(work, target)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+    except _BROKEN_ARCHIVE as error:
         raise DatasetError(f"{archive} could not be unpacked: {error}") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -336,8 +362,9 @@ def _fingerprint(root: Path) -> str:
         for label in LABELS:
             with os.scandir(root / split / label) as entries:
                 for entry in sorted(entries, key=lambda e: e.name):
-                    stat = entry.stat()
-                    digest.update(f"{entry.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+                    stat = entry.stat(follow_symlinks=entry.is_file())  # a link may dangle
+                    line = f"{entry.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0"
+                    digest.update(os.fsencode(line))
     return digest.hexdigest()[:32]
 
 

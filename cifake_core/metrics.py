@@ -18,7 +18,7 @@ def wilson_interval(hits: int, count: int, z: float = 1.959964) -> tuple[float, 
     middle = share + z * z / (2 * count)
     spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     scale = 1 + z * z / count
-    return (middle - spread) / scale, (middle + spread) / scale
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
 def auroc(scores: np.ndarray, positive: np.ndarray) -> float:
@@ -88,13 +88,14 @@ def negative_log_likelihood(logits: np.ndarray, is_real: np.ndarray) -> float:
 def summary(p_fake: np.ndarray, is_fake: np.ndarray) -> dict:
     """Every figure of one set of predictions at threshold 0.5, ready for JSON."""
     table = confusion(p_fake, is_fake)
+    area = auroc(p_fake, is_fake)
     correct = table["fake_as_fake"] + table["real_as_real"]
     count = len(p_fake)
     return {
         "n": count,
         "accuracy": correct / count,
         "accuracy_interval_95": list(wilson_interval(correct, count)),
-        "auroc": auroc(p_fake, is_fake),
+        "auroc": None if math.isnan(area) else area,  # JSON knows no NaN
         "average_precision": average_precision(p_fake, is_fake),
         "fake": precision_recall_f1(
             table["fake_as_fake"], table["real_as_fake"], table["fake_as_real"]

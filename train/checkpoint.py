@@ -20,22 +20,21 @@ SLOTS = ("slot-a.npz", "slot-b.npz")
 
 def save(folder: Path, step: int, arrays: list[np.ndarray]) -> None:
     """Write ``arrays`` as the state after ``step`` steps."""
-    records = _records(folder)
-    slot = SLOTS[1] if records and records[0]["slot"] == SLOTS[0] else SLOTS[0]
+    # The newest slot that is whole is never the one written over, also after a fall-back.
+    kept = next(([r] for r in _records(folder) if _whole(folder, r)), [])
+    slot = SLOTS[1] if kept and kept[0]["slot"] == SLOTS[0] else SLOTS[0]
     buffer = io.BytesIO()
     np.savez(buffer, **{f"{i:05d}": a for i, a in enumerate(arrays)})
     data = buffer.getvalue()
     replace(folder / slot, data)
     record = {"slot": slot, "step": step, "sha256": hashlib.sha256(data).hexdigest()}
-    replace(folder / POINTER, json.dumps([record, *records[:1]], indent=1).encode())
+    replace(folder / POINTER, json.dumps([record, *kept], indent=1).encode())
 
 
 def load(folder: Path) -> tuple[int, list[np.ndarray]] | None:
     """(step, arrays) of the newest slot whose hash holds, or None if there is no such slot."""
     for record in _records(folder):
-        path = folder / record["slot"]
-        data = path.read_bytes() if path.is_file() else b""
-        if hashlib.sha256(data).hexdigest() == record["sha256"]:
+        if data := _whole(folder, record):
             with np.load(io.BytesIO(data), allow_pickle=False) as stored:
                 return record["step"], [stored[key] for key in sorted(stored.files)]
     return None
@@ -54,6 +53,13 @@ def replace(path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _whole(folder: Path, record: dict) -> bytes | None:
+    """Bytes of the slot a record is about, if they are those that were written."""
+    path = folder / record["slot"]
+    data = path.read_bytes() if path.is_file() else b""
+    return data if hashlib.sha256(data).hexdigest() == record["sha256"] else None
 
 
 def _records(folder: Path) -> list[dict]:

@@ -11,6 +11,7 @@ from typing import Any
 from cifake_core.errors import ConfigError
 
 RECIPES = Path(__file__).parent / "recipes"
+DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Config:
     label_smoothing: float = 0.0
     ema: float = 0.998  # decay of the weight average; 0 ships the last weights
     seed: int = 1
-    dtype: str = "float32"  # or mixed_bfloat16, mixed_float16
+    dtype: str = "float32"  # one of DTYPES
     devices: int = 1  # more than one: data parallel through keras.distribution (JAX)
     jit: bool = False
     # augmentation
@@ -53,8 +54,17 @@ class Config:
         for key in ("warmup", "jpeg", "noise", "blur", "label_smoothing"):
             if not 0 <= getattr(self, key) <= 1:
                 raise ConfigError(f"{key} must lie between 0 and 1.")
+        for key in ("shift", "limit", "seed"):
+            if getattr(self, key) < 0:
+                raise ConfigError(f"{key} must be at least 0.")
         if not 0 <= self.ema < 1:
             raise ConfigError("ema must be at least 0 and less than 1.")
+        if self.dtype not in DTYPES:
+            raise ConfigError(f"dtype must be one of {', '.join(DTYPES)}.")
+        if not 1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100:
+            raise ConfigError("jpeg_quality must lie between 1 and 100.")
+        if self.blur_sigma[0] <= 0 or self.noise_sigma[0] < 0:
+            raise ConfigError("blur_sigma must be more than 0, noise_sigma at least 0.")
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -89,7 +99,7 @@ def load_recipe(name: str, overrides: list[str] = ()) -> Config:
         raise ConfigError(f"There is no recipe {name!r}. Recipes: {known}.")
     try:
         values = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from None
     for item in overrides:
         key, equals, text = item.partition("=")
@@ -102,7 +112,10 @@ def load_recipe(name: str, overrides: list[str] = ()) -> Config:
         # model_args.dropout=0.1 reaches into the table
         table, _, inner = key.strip().partition(".")
         if inner:
-            values.setdefault(table, {})[inner] = value
+            inside = values.setdefault(table, {})
+            if not isinstance(inside, dict):
+                raise ConfigError(f"{table} is one value, so --set cannot reach {item!r}.")
+            inside[inner] = value
         else:
             values[table] = value
     return from_mapping(values)
@@ -113,7 +126,9 @@ def _checked(key: str, kind: str, value: Any) -> Any:
         ok = isinstance(value, dict)
     elif kind.startswith("tuple"):
         ok = isinstance(value, list | tuple) and len(value) == 2
-        ok = ok and all(isinstance(v, int | float) for v in value) and value[0] <= value[1]
+        number = int if "int" in kind else int | float
+        ok = ok and all(isinstance(v, number) and not isinstance(v, bool) for v in value)
+        ok = ok and value[0] <= value[1]
         value = tuple(value) if ok else value
     elif kind == "bool":
         ok = isinstance(value, bool)

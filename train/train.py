@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from cifake_core import dataset, metrics
-from cifake_core.errors import CifakeLensError, ConfigError
+from cifake_core.errors import CifakeLensError, ConfigError, DatasetError
 from cifake_core.labels import FAKE
 from train import checkpoint
 from train.batches import Batches
@@ -42,6 +42,9 @@ def main(argv: list[str] | None = None) -> int:
     except CifakeLensError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # before the first step or after the last one
+        print("\nstopped; the same command continues", file=sys.stderr)
+        return 130
 
 
 def run(config: Config, data: dataset.Dataset, folder: Path, recipe: str = "") -> int:
@@ -53,14 +56,16 @@ def run(config: Config, data: dataset.Dataset, folder: Path, recipe: str = "") -
     rows = np.setdiff1d(np.arange(len(data.train)), held_out)
     if config.limit:
         rows = np.random.default_rng(config.seed).permutation(rows)[: config.limit]
+    if not len(rows) or not len(held_out):
+        raise DatasetError(f"{data.root} has too few images to train on and to validate with.")
     batches = Batches(data.train.images, data.train.labels, rows, config)
     total = config.epochs * batches.steps_per_epoch
 
-    _open_run(folder, config, recipe, data.sha256)
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.dtype)
     _distribute(config)
     model = compile_model(config, total)
+    _open_run(folder, config, recipe, data.sha256)  # after what may refuse the settings
     start = restore(folder, model)
     log = MetricLog(folder / "metrics.jsonl", start)
     if start:
@@ -75,11 +80,12 @@ def run(config: Config, data: dataset.Dataset, folder: Path, recipe: str = "") -
         desc=folder.name,
         disable=None if not os.environ.get("CIFAKE_NO_PROGRESS") else True,
     )
-    since, seen, losses = time.monotonic(), 0, 0
+    since, seen, losses = time.monotonic(), 0, []
     with bar, stop:
         for step, (x, y) in batches.stream(start, total):
-            loss = float(model.train_on_batch(x, y))  # mean since the last reset
-            done, seen, losses = step + 1, seen + len(x), losses + 1
+            loss = float(model.train_on_batch(x, y))
+            losses.append(loss)
+            done, seen = step + 1, seen + len(x)
             bar.update(len(x))
             if not np.isfinite(loss):
                 raise ConfigError(
@@ -89,15 +95,14 @@ def run(config: Config, data: dataset.Dataset, folder: Path, recipe: str = "") -
             epoch_ends = done % batches.steps_per_epoch == 0
             if done % config.checkpoint_every == 0 or epoch_ends or done == total or stop.asked:
                 rate = seen / (time.monotonic() - since)
-                entry = {"step": done, "epoch": done / batches.steps_per_epoch, "loss": loss}
-                entry["images_per_s"] = round(rate, 1)
+                entry = {"step": done, "epoch": done / batches.steps_per_epoch}
+                entry |= {"loss": float(np.mean(losses)), "images_per_s": round(rate, 1)}
                 if epoch_ends and (done // batches.steps_per_epoch) % config.validate_every == 0:
                     entry |= validate(model, data.train, held_out, averaged=config.ema > 0)
                 log.write(entry)
                 checkpoint.save(folder, done, state_of(model))
                 bar.set_postfix({k: f"{v:.4f}" for k, v in entry.items() if k in SHOWN})
-                model.reset_metrics()
-                since, seen = time.monotonic(), 0
+                since, seen, losses = time.monotonic(), 0, []
             if stop.asked and done < total:
                 print(f"\nstopped after step {done}; the same command continues", file=sys.stderr)
                 return 130
@@ -133,9 +138,10 @@ def compile_model(config: Config, total_steps: int):
         loss=keras.losses.BinaryCrossentropy(
             from_logits=True, label_smoothing=config.label_smoothing
         ),
-        jit_compile=config.jit,
+        # Keras runs JAX without compilation when told not to jit, which is far slower.
+        jit_compile=config.jit or keras.backend.backend() == "jax",
     )
-    optimizer.build(model.trainable_variables)
+    model.optimizer.build(model.trainable_variables)  # float16 wraps it to scale the loss
     return model
 
 
@@ -167,7 +173,9 @@ def validate(model, train: dataset.Split, rows: np.ndarray, averaged: bool) -> d
     raw = model.get_weights()
     if averaged:
         model.optimizer.finalize_variable_values(model.trainable_variables)
-    logits = model.predict(train.images[rows], batch_size=500, verbose=0)[:, 0].astype(np.float64)
+        # On JAX weights and averages are now the same buffers, and predicting uses them up.
+        model.set_weights(model.get_weights())
+    logits = _predict(model, train.images, rows)
     model.set_weights(raw)
     is_fake = train.labels[rows] == FAKE
     return {
@@ -175,6 +183,18 @@ def validate(model, train: dataset.Split, rows: np.ndarray, averaged: bool) -> d
         "validation_auroc": metrics.auroc(-logits, is_fake),
         "validation_loss": metrics.negative_log_likelihood(logits, ~is_fake),
     }
+
+
+def _predict(model, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(len(rows),) float64 logits; every batch divides among the devices of the distribution."""
+    import keras
+
+    distribution = keras.distribution.distribution()
+    devices = distribution.device_mesh.devices.size if distribution else 1
+    padded = np.resize(rows, -(-len(rows) // devices) * devices)
+    size = max(1, 500 // devices) * devices
+    logits = model.predict(images[padded], batch_size=size, verbose=0)
+    return logits[: len(rows), 0].astype(np.float64)
 
 
 class MetricLog:
@@ -195,6 +215,8 @@ class MetricLog:
         self.entries.append(entry)
         with self.path.open("a") as stream:
             stream.write(json.dumps(entry) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
 
 
 class StopRequest:
@@ -279,7 +301,11 @@ def _open_run(folder: Path, config: Config, recipe: str, data_sha256: str) -> No
 def _git_commit() -> str:
     try:
         result = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return ""
@@ -291,12 +317,24 @@ def _finish(model, config, folder, log, data, held_out) -> None:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     final = validate(model, data.train, held_out, averaged=False)
     work = folder / ".model.weights.h5"
-    model.save_weights(work)
+    _plain_copy(model, config).save_weights(work)
     work.replace(folder / "model.weights.h5")
     rates = [e["images_per_s"] for e in log.entries]
     final |= {"images_per_s": float(np.median(rates)), "parameters": model.count_params()}
     checkpoint.replace(folder / "result.json", json.dumps(final, indent=1).encode())
     print(f"{folder}: validation accuracy {final['validation_accuracy']:.4f}")
+
+
+def _plain_copy(model, config: Config):
+    """The same weights in a float32 model without an optimizer, which would be saved along."""
+    import keras
+
+    from cifake_core.models import build
+
+    keras.config.set_dtype_policy("float32")
+    plain = build(config.model, **config.model_args)
+    plain.set_weights(model.get_weights())
+    return plain
 
 
 if __name__ == "__main__":

@@ -1,0 +1,104 @@
+"""The engine and the command line against the usual ways of doing the same."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.timing import child, median_seconds, report
+from cifake_core import artifacts, dataset, pipeline
+from cifake_core.errors import DatasetError
+from cifake_core.explain import Method
+from cifake_core.labels import FAKE
+from cifake_core.samples import samples
+
+
+def cold_start() -> None:
+    """`check` of one image, the interpreter's start included."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "image.png"
+        path.write_bytes(samples()[0].png)
+        child(["-m", "cifake_core", "check", str(path)])
+        seconds, memory = child(["-m", "cifake_core", "check", str(path)])
+    plain, _ = child(["-c", "import tensorflow"])
+    report("check of one image, cold", f"{seconds:.2f} s, {memory:.0f} MB", "2 s, 300 MB",
+           seconds <= 2 and memory <= 300)  # fmt: skip
+    report("  as a share of `import tensorflow` alone", f"{seconds / plain:.2f} of {plain:.1f} s",
+           "below 1", seconds < plain)  # fmt: skip
+
+
+def one_image() -> None:
+    """Bytes -> p_fake against load_img, / 255 and model.predict."""
+    import keras
+
+    detector = pipeline.load("lens")
+    model = artifacts.load_keras(detector.card)
+    # The usual snippet feeds floats: the same net behind a float input.
+    entry = keras.Input(model.input_shape[1:])
+    usual = keras.models.clone_model(model, input_tensors=entry)
+    usual.set_weights(model.get_weights())
+    data = samples()[0].png
+    with tempfile.NamedTemporaryFile(suffix=".png") as file:
+        file.write(data)
+        file.flush()
+
+        def snippet():
+            image = keras.utils.load_img(file.name, target_size=(32, 32))
+            return usual.predict(keras.utils.img_to_array(image)[None] / 255, verbose=0)
+
+        theirs = median_seconds(snippet, 30, warm_up=5)
+    ours = median_seconds(lambda: pipeline.analyze(data, detector).p_fake, 300, warm_up=20)
+    report("bytes to p_fake: load_img, /255, predict over ours",
+           f"{theirs * 1e3:.1f} / {ours * 1e3:.2f} ms = {theirs / ours:.0f}x", "at least 25x",
+           theirs >= 25 * ours)  # fmt: skip
+
+    from tf_keras_vis.gradcam import Gradcam
+
+    pixels = pipeline.analyze(data, detector).opened.prepared.pixels
+
+    def plain():
+        return Gradcam(usual, clone=True)(
+            lambda output: -output[:, 0], pixels[None].astype(np.float32), penultimate_layer=-1
+        )
+
+    theirs = median_seconds(plain, 10)
+    first = median_seconds(lambda: detector.heatmap(pixels, Method.CAM, FAKE), 200)
+    detector.load_explainer().result()
+    ours = median_seconds(lambda: detector.heatmap(pixels, Method.GRADCAM, FAKE), 30)
+    report("heatmap: tf-keras-vis the plain way over ours",
+           f"{theirs * 1e3:.0f} / {ours * 1e3:.0f} ms = {theirs / ours:.1f}x", "above 1x",
+           theirs > ours)  # fmt: skip
+    report("  the same over the first heatmap, by CAM",
+           f"{theirs * 1e3:.0f} / {first * 1e3:.2f} ms = {theirs / first:.0f}x", "above 1x",
+           theirs > first)  # fmt: skip
+
+
+def many_files() -> None:
+    """`check` over the 20,000 test files against the bare batched forward pass."""
+    try:
+        data = dataset.load()
+    except DatasetError as error:
+        print(f"check over the test files: left out. {error}")
+        return
+    engine = artifacts.load_engine(artifacts.read_card("lens"))
+    images = np.asarray(data.test.images)
+
+    def bare():
+        for start in range(0, len(images), 256):
+            engine.logits(images[start : start + 256])
+
+    forward = median_seconds(bare, 3, warm_up=1)
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["-m", "cifake_core", "check", str(data.root / "test"), "--format", "csv"]
+        seconds, memory = child([*command, "--out", str(Path(folder) / "out.csv")])
+        half = [*command[:3], str(data.root / "test" / "REAL"), *command[4:]]
+        _, memory_half = child([*half, "--out", str(Path(folder) / "half.csv")])
+    rate, bare_rate = len(images) / seconds, len(images) / forward
+    report("check over 20,000 files, share of the bare forward pass",
+           f"{rate:,.0f} / {bare_rate:,.0f} a second = {rate / bare_rate:.0%}", "at least 50 %",
+           rate >= 0.5 * bare_rate)  # fmt: skip
+    report("  its memory at 20,000 over that at 10,000 files",
+           f"{memory:.0f} / {memory_half:.0f} MB = {memory / memory_half:.2f}",
+           "flat, under 400 MB", memory < 400 and memory < 1.1 * memory_half)  # fmt: skip

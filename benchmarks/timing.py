@@ -1,0 +1,46 @@
+"""Shared by the benchmarks: medians, child processes, and one form of result."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def median_seconds(work: Callable[[], object], repeats: int, warm_up: int = 2) -> float:
+    """Median wall time of one call, in seconds."""
+    for _ in range(warm_up):
+        work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def child(arguments: list[str]) -> tuple[float, float]:
+    """(wall seconds, peak memory in MB) of a Python child process that must succeed."""
+    code = (
+        "import resource, subprocess, sys;"
+        "r = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode;"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(r)"
+    )
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code, sys.executable, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return time.perf_counter() - start, int(done.stdout) / 1024
+
+
+def report(what: str, figure: str, goal: str, met: bool) -> None:
+    print(f"{what:58} {figure:34} goal: {goal:24} {'met' if met else 'MISSED'}", flush=True)

@@ -1,0 +1,206 @@
+"""``assets/models/<name>/`` <-> a model in memory, with every check on the way.
+
+A folder holds ``card.json``, ``model.onnx`` (verdicts) and ``model.weights.h5`` (training and
+heatmaps); the architecture stays in code. Nothing here is unpickled and no code is loaded.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cifake_core.calibration import Calibration
+from cifake_core.errors import ArtifactError
+from cifake_core.labels import LABELS
+from cifake_core.models import BUILDERS, build
+from cifake_core.predict import Engine
+from cifake_core.preprocess import PREPROCESS_ID
+
+if TYPE_CHECKING:
+    import keras
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+CARD_FORMAT = 1
+WEIGHTS, GRAPH, CARD = "model.weights.h5", "model.onnx", "card.json"
+# Engines and machines round differently; a wrong model is off by far more than this.
+GOLDEN_TOLERANCE = 2e-3
+_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a model is, what it is for and what it was measured to do.
+
+    ``raw`` is the whole JSON; the fields are those the program acts on.
+    """
+
+    name: str
+    title: str
+    domain: str  # the kind of images it judges, e.g. "cifake"
+    image_size: int  # side of the square input in pixels
+    builder: str
+    builder_arguments: dict[str, Any]
+    target_layer: str  # for heatmaps
+    calibration: Calibration
+    raw: dict[str, Any]
+
+
+def models_dir() -> Path:
+    """Where models lie: ``CIFAKE_MODELS``, else ``assets/models``."""
+    return Path(os.environ.get("CIFAKE_MODELS") or ASSETS / "models")
+
+
+def available(domain: str | None = None) -> list[str]:
+    """Names of the models that have a card, those of one domain only if it is given."""
+    names = sorted(path.parent.name for path in models_dir().glob(f"*/{CARD}"))
+    return [n for n in names if domain is None or read_card(n).domain == domain]
+
+
+def read_card(name: str) -> Card:
+    """Read and check one card.
+
+    Raises:
+        ArtifactError: no such model, or a card this program must not act on.
+    """
+    path = models_dir() / name / CARD
+    if not _NAME.fullmatch(name) or not path.is_file():
+        known = ", ".join(p.parent.name for p in sorted(models_dir().glob(f"*/{CARD}"))) or "none"
+        raise ArtifactError(f"There is no model of that name. Models: {known}.")
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        calibration = Calibration(
+            **{k: float(raw["calibration"][k]) for k in ("temperature", "real_to", "fake_from")}
+        )
+        card = Card(
+            name=raw["name"],
+            title=raw["title"],
+            domain=raw["domain"],
+            image_size=int(raw["image_size"]),
+            builder=raw["builder"],
+            builder_arguments=raw["builder_arguments"],
+            target_layer=raw["target_layer"],
+            calibration=calibration,
+            raw=raw,
+        )
+        problems = [
+            (raw["format"] != CARD_FORMAT, "is of another format than this version reads"),
+            (raw["name"] != name, "belongs to another model"),
+            (raw["classes"] != list(LABELS), f"does not order the classes {', '.join(LABELS)}"),
+            (raw["logit_grows_with"] != "REAL", "has a logit that grows with the wrong class"),
+            (raw["preprocess"] != PREPROCESS_ID, "expects images prepared in another way"),
+            (card.builder not in BUILDERS, "names an architecture that this version lacks"),
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"The card of {name} is not readable: {error!r}.") from None
+    for wrong, sentence in problems:
+        if wrong:
+            raise ArtifactError(f"The card of {name} {sentence}; the model is not used.")
+    return card
+
+
+def load_engine(card: Card, threads: int = 0) -> Engine:
+    """The verdict's engine, after its hash, shape and golden logits held.
+
+    Raises:
+        ArtifactError: naming the check that failed.
+    """
+    engine = Engine(_checked_bytes(card, GRAPH), threads)
+    if engine.image_size != card.image_size:
+        raise ArtifactError(f"{GRAPH} of {card.name} is made for another image size.")
+    _check_goldens(card, engine.logits, GRAPH)
+    return engine
+
+
+def load_keras(card: Card) -> keras.Model:
+    """The Keras model, for heatmaps, after the same checks. Imports TensorFlow.
+
+    Raises:
+        ArtifactError: naming the check that failed.
+    """
+    _checked_bytes(card, WEIGHTS)
+    try:
+        model = build(card.builder, **card.builder_arguments)
+    except Exception as error:
+        raise ArtifactError(f"{card.name} cannot be built from its card: {error}") from None
+    load_all_weights(model, models_dir() / card.name / WEIGHTS)
+    _check_goldens(card, lambda batch: np.asarray(model(batch, training=False))[:, 0], WEIGHTS)
+    return model
+
+
+def load_all_weights(model: keras.Model, path: Path) -> None:
+    """``load_weights``, but a layer that the file lacks is an error.
+
+    Keras passes over missing and renamed layers in silence, so every weight is NaN beforehand.
+
+    Raises:
+        ArtifactError: the file does not fit, or leaves a weight untouched.
+    """
+    model.set_weights([np.full(w.shape, np.nan, np.float32) for w in model.get_weights()])
+    try:
+        model.load_weights(path)
+    except Exception as error:  # h5py and Keras raise what they like here
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ArtifactError(f"{path.name} does not fit the architecture: {reason}") from None
+    missing = [w.path for w in model.weights if not np.isfinite(np.asarray(w.value)).all()]
+    if missing:
+        raise ArtifactError(f"{path.name} lacks {len(missing)} weights, the first: {missing[0]}.")
+
+
+def golden_images(size: int) -> np.ndarray:
+    """(4, S, S, 3) uint8 made by arithmetic alone: a ramp, rings, a checkerboard, flat grey."""
+    y, x = np.mgrid[0:size, 0:size].astype(np.int64)
+    ramp = np.stack([x * 255 // (size - 1), y * 255 // (size - 1), (x + y) * 97 % 256], -1)
+    distance = (2 * x - size) ** 2 + (2 * y - size) ** 2
+    rings = np.stack([distance % 256, distance * 3 % 256, 255 - distance % 256], -1)
+    checks = np.repeat((((x // 2 + y // 2) % 2) * 180 + 40)[..., None], 3, axis=-1)
+    grey = np.full((size, size, 3), 128)
+    return np.stack([ramp, rings, checks, grey]).astype(np.uint8)
+
+
+def encode_goldens(images: np.ndarray, logits: np.ndarray) -> list[dict[str, Any]]:
+    """Golden inputs as a card holds them: raw pixels in base64, and the logit."""
+    return [
+        {"pixels": base64.b64encode(image.tobytes()).decode(), "logit": float(logit)}
+        for image, logit in zip(images, logits, strict=True)
+    ]
+
+
+def file_record(path: Path) -> dict[str, Any]:
+    """What a card says of a file."""
+    data = path.read_bytes()
+    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def _checked_bytes(card: Card, file: str) -> bytes:
+    path = models_dir() / card.name / file
+    data = path.read_bytes() if path.is_file() else b""
+    record = card.raw.get("files", {}).get(file, {})
+    if hashlib.sha256(data).hexdigest() != record.get("sha256"):
+        raise ArtifactError(
+            f"{file} of {card.name} is damaged or was replaced: its SHA-256 is not the card's."
+        )
+    return data
+
+
+def _check_goldens(card: Card, logits_of, file: str) -> None:
+    goldens, shape = card.raw.get("goldens") or [], (card.image_size, card.image_size, 3)
+    if not goldens:
+        raise ArtifactError(f"The card of {card.name} has no golden inputs to check against.")
+    batch = np.stack(
+        [np.frombuffer(base64.b64decode(g["pixels"]), np.uint8).reshape(shape) for g in goldens]
+    )
+    off = np.abs(logits_of(batch) - np.array([g["logit"] for g in goldens]))
+    # Written so that NaN fails.
+    if not (off <= GOLDEN_TOLERANCE).all():
+        raise ArtifactError(
+            f"{file} of {card.name} answers its golden inputs with other logits "
+            f"(off by {off.max():.3g}); the model is not used."
+        )

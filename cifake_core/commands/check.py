@@ -1,0 +1,183 @@
+"""``python -m cifake_core check PATH...``: a verdict for every image."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+from cifake_core.errors import CifakeLensError, UnsupportedImageError
+
+FIELDS = ("path", "verdict", "p_fake", "model", "width", "height", "error")
+BATCH = 128
+
+
+def add_to(commands) -> None:
+    parser = commands.add_parser(
+        "check",
+        help="say real, fake or uncertain for image files",
+        description="Exit status: 0 all files were read, 1 some were not, 2 nothing to do.",
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
+    parser.add_argument("--model", default="lens")
+    parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write there, not to stdout")
+    parser.add_argument(
+        "--heatmaps", type=Path, metavar="DIR", help="a PNG for each image (loads TensorFlow)"
+    )
+    parser.add_argument(
+        "--all-files", action="store_true", help="in folders, try files of every name"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from cifake_core import images, pipeline
+
+    wanted = None if args.all_files else images.EXTENSIONS
+    if not any(True for _ in find_files(args.paths, wanted)):
+        print("error: there is nothing to check: no such file, or no image in it", file=sys.stderr)
+        return 2
+    detector = pipeline.load(args.model)
+    if args.heatmaps:
+        args.heatmaps.mkdir(parents=True, exist_ok=True)
+        detector.load_explainer().result()
+    unread = done = 0
+    with ExitStack() as stack:
+        if args.out:
+            args.out.parent.mkdir(parents=True, exist_ok=True)
+            out = stack.enter_context(args.out.open("w", encoding="utf-8", newline=""))
+        else:
+            out = sys.stdout
+        write = _writer(args.format, out)
+        total = sum(1 for _ in find_files(args.paths, wanted))
+        bar = stack.enter_context(tqdm(total=total, unit=" images", disable=None, leave=False))
+        pool = stack.enter_context(ThreadPoolExecutor(1))
+        for rows, found in _judged(find_files(args.paths, wanted), detector, pool):
+            # On one terminal with the rows, the bar steps aside while they are written.
+            with tqdm.external_write_mode(out):
+                for row in rows:
+                    unread += bool(row["error"])
+                    write(row)
+            for row, analysis in zip(rows, found, strict=True):
+                done += 1
+                if args.heatmaps and analysis:
+                    _save_heatmap(args.heatmaps, done, row["path"], analysis, detector)
+                bar.update()
+    return 1 if unread else 0
+
+
+def find_files(paths: list[Path], extensions: frozenset[str] | None) -> Iterator[Path]:
+    """Named files as they are, then folders recursively in sorted order; links are not followed.
+
+    A named path that does not exist is yielded too, so that it gets its row.
+    """
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        for folder, subfolders, names in os.walk(path):
+            subfolders.sort()
+            for name in sorted(names):
+                if extensions is None or Path(name).suffix.lower() in extensions:
+                    yield Path(folder) / name
+
+
+def _judged(files: Iterator[Path], detector, pool: ThreadPoolExecutor):
+    """(rows, analyses) batch by batch; the next batch is read while this one is judged."""
+
+    def read() -> list[tuple[Path, object]]:
+        return [(path, _open(path, detector)) for path in islice(files, BATCH)]
+
+    ahead = pool.submit(read)
+    while batch := ahead.result():
+        ahead = pool.submit(read)
+        good = [opened for _, opened in batch if not isinstance(opened, CifakeLensError)]
+        judged = iter(detector.judge(good))
+        found = [None if isinstance(o, CifakeLensError) else next(judged) for _, o in batch]
+        yield (
+            [
+                _row(path, o, a, detector.card.name)
+                for (path, o), a in zip(batch, found, strict=True)
+            ],
+            found,
+        )
+
+
+def _open(path: Path, detector):
+    """The opened image, or the error that becomes its row."""
+    from cifake_core import images
+    from cifake_core.pipeline import try_open
+
+    try:
+        if not path.is_file():  # a pipe or a device would never end
+            what = "There is no such file." if not path.exists() else "This is not a plain file."
+            return UnsupportedImageError(what)
+        with path.open("rb") as stream:
+            return try_open(detector, stream.read(images.MAX_BYTES + 1))
+    except OSError as error:
+        return UnsupportedImageError(f"The file cannot be read: {error.strerror}.")
+
+
+def _row(path: Path, opened, analysis, model: str) -> dict:
+    row = dict.fromkeys(FIELDS, "") | {"path": os.fsdecode(path), "model": model}
+    if analysis is None:
+        return row | {"error": str(opened)}
+    return row | {
+        "verdict": analysis.verdict.value,
+        "p_fake": round(analysis.p_fake, 6),
+        "width": opened.width,
+        "height": opened.height,
+    }
+
+
+def _writer(form: str, out: TextIO):
+    if form == "csv":
+        table = csv.DictWriter(out, FIELDS)
+        table.writeheader()
+        return lambda row: table.writerow(row | {"path": _plain(row["path"])})
+    if form == "json":
+        return lambda row: print(
+            json.dumps({k: v if v != "" else None for k, v in row.items()}), file=out
+        )
+    print(f"{'verdict':10} {'p_fake':>7}  {'size':>11}  path", file=out)
+
+    def line(row: dict) -> None:
+        path = _plain(row["path"])
+        if row["error"]:
+            print(f"{'error':10} {'':7}  {'':11}  {path}: {row['error']}", file=out)
+        else:
+            size = f"{row['width']}x{row['height']}"
+            print(f"{row['verdict']:10} {row['p_fake']:7.4f}  {size:>11}  {path}", file=out)
+
+    return line
+
+
+def _plain(text: str) -> str:
+    """A file name as text: no control characters (a terminal would obey), no lone surrogates."""
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def _save_heatmap(folder: Path, number: int, path: str, analysis, detector) -> None:
+    from cifake_core import render
+    from cifake_core.pipeline import Explain, with_heatmap
+
+    heatmap = with_heatmap(analysis, detector, Explain()).heatmap
+    if heatmap.empty:
+        print(f"no heatmap for {_plain(path)}: nothing speaks for the answer", file=sys.stderr)
+        return
+    # The name is ours; of the file's own only harmless characters, so it cannot lead elsewhere.
+    stem = "".join(c for c in Path(path).stem if c.isascii() and (c.isalnum() or c in "-_"))[:60]
+    picture = render.overlay(analysis.opened.prepared.pixels, heatmap.normalised)
+    (folder / f"{number:06d}-{stem}.png").write_bytes(render.to_png(picture))

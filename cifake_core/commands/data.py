@@ -1,0 +1,61 @@
+"""``python -m cifake_core data {check,stats,fetch}``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+from cifake_core import dataset
+from cifake_core.artifacts import ASSETS
+
+
+def add_to(commands) -> None:
+    parser = commands.add_parser("data", help="check, describe or fetch the CIFAKE data set")
+    actions = parser.add_subparsers(dest="action", required=True)
+    check = actions.add_parser("check", help="decode every file; exit 1 if something is off")
+    stats = actions.add_parser("stats", help="write the figures that the data-set page shows")
+    actions.add_parser("fetch", help="download the set from Kaggle").set_defaults(data=None)
+    stats.add_argument("--out", type=Path, default=ASSETS / "evidence" / "dataset.json")
+    for action in (check, stats):
+        action.add_argument("--data", help="folder or archive (default: found by itself)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from cifake_core import stats
+
+    if args.action == "fetch":
+        print(dataset.fetch())
+        return 0
+    with progress_bar() as show:
+        if args.action == "check":
+            report, problems = stats.check(dataset.find(args.data), show)
+        else:
+            data = dataset.load(args.data, show)
+    if args.action == "check":
+        print("\n".join(report))
+        for problem in problems:
+            print(f"off: {problem}")
+        print("something is off" if problems else "all is as it should be")
+        return 1 if problems else 0
+    text = json.dumps(stats.summarise(data), separators=(",", ":"))
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(text.replace('{"split"', '\n{"split"') + "\n", encoding="utf-8")
+    print(f"wrote {args.out}")
+    return 0
+
+
+@contextmanager
+def progress_bar(what: str = "reading the data set", unit: str = " files"):
+    """Gives a ``progress(done, total)`` that draws a bar where stderr is a terminal."""
+    from tqdm import tqdm
+
+    with tqdm(desc=what, unit=unit, disable=None, leave=False) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show

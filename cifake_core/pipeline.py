@@ -1,0 +1,274 @@
+"""The only composer of the steps: bytes -> decode -> preprocess -> predict -> calibrate -> explain.
+
+``load(name)`` gives a :class:`Detector`, shared by all threads of a process. Verdicts run on ONNX
+Runtime; TensorFlow is imported only when a heatmap asks for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cifake_core import artifacts, images
+from cifake_core.calibration import Verdict
+from cifake_core.errors import CifakeLensError
+from cifake_core.explain import Explainer, Heatmap, Method, from_cam
+from cifake_core.labels import FAKE, REAL
+from cifake_core.preprocess import Prepared, prepare, shrink
+
+PREVIEW_SIDE = 768
+# One large picture may take some 400 MB while it is decoded; others wait for their turn.
+_decoding = threading.BoundedSemaphore(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """What heatmap is wanted; target None is the class the model leans to."""
+
+    method: Method = Method.GRADCAM
+    target: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One image, decoded and brought to a model's input; the full picture is not kept.
+
+    Attributes:
+        sha256: of the file's bytes.
+        width, height: in pixels, orientation applied.
+        notes: what happened while decoding.
+        preview: (h, w, 3) uint8, at most PREVIEW_SIDE pixels a side, to show to a person.
+    """
+
+    sha256: str
+    width: int
+    height: int
+    format: str
+    notes: tuple[str, ...]
+    preview: np.ndarray
+    prepared: Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One image, judged.
+
+    Attributes:
+        p_fake: the model's calibrated probability of AI-generated. Calibrated for images like
+            those it was trained on; for others it is the model's reading and no more.
+        in_domain: False if the image had to be resampled; the verdict is then uncertain.
+        doubts: why the verdict is uncertain, a sentence each; empty if it is not.
+        notes: what happened to the image on the way, a sentence each.
+        heatmap: None unless asked for.
+    """
+
+    model: str
+    verdict: Verdict
+    p_fake: float
+    logit: float
+    in_domain: bool
+    doubts: tuple[str, ...]
+    notes: tuple[str, ...]
+    opened: Opened
+    heatmap: Heatmap | None = None
+
+    @property
+    def leans_to(self) -> int:
+        """The likelier label, whatever the verdict."""
+        return FAKE if self.p_fake >= 0.5 else REAL
+
+    def as_dict(self) -> dict:
+        """Plain values for JSON; no pixels and nothing of the file's name."""
+        opened = self.opened
+        return {
+            "model": self.model,
+            "verdict": self.verdict.value,
+            "p_fake": round(self.p_fake, 6),
+            "logit": round(self.logit, 5),
+            "in_domain": self.in_domain,
+            "width": opened.width,
+            "height": opened.height,
+            "format": opened.format,
+            "crop": list(opened.prepared.crop),
+            "doubts": list(self.doubts),
+            "notes": list(self.notes),
+            "sha256": opened.sha256,
+        }
+
+
+class Detector:
+    """One model, checked and warmed up. All methods may be called from many threads."""
+
+    def __init__(self, name: str, threads: int = 0) -> None:
+        self.card = artifacts.read_card(name)
+        self.engine = artifacts.load_engine(self.card, threads)  # its goldens are the warm-up
+        self._lock = threading.Lock()
+        self._explainer: Future[Explainer] | None = None
+
+    def open(self, data: bytes) -> Opened:
+        """Decode and prepare; raises ImageError."""
+        with _decoding:
+            image = images.decode(data)
+        return Opened(
+            sha256=hashlib.sha256(data).hexdigest(),
+            width=image.width,
+            height=image.height,
+            format=image.format,
+            notes=image.notes,
+            preview=shrink(image.pixels, PREVIEW_SIDE),
+            prepared=prepare(image.pixels, self.card.image_size),
+        )
+
+    def judge(self, opened: Iterable[Opened]) -> list[Analysis]:
+        """Verdicts for a batch of opened images."""
+        batch = list(opened)
+        if not batch:
+            return []
+        logits = self.engine.logits(np.stack([o.prepared.pixels for o in batch]))
+        return [self._analysis(o, float(x)) for o, x in zip(batch, logits, strict=True)]
+
+    def heatmap(self, pixels: np.ndarray, method: Method, target: int) -> Heatmap:
+        """Heatmap of one (S, S, 3) uint8 image.
+
+        Grad-CAM is drawn by CAM, which equals it here, as long as TensorFlow is not loaded;
+        Grad-CAM++ waits for it.
+        """
+        if self.engine.has_cam and (
+            method is Method.CAM or (method is Method.GRADCAM and not self.explainer_ready)
+        ):
+            return from_cam(self.engine.cam(pixels[None])[0], method, target)
+        return self.load_explainer().result().heatmap(pixels, method, target)
+
+    def load_explainer(self) -> Future[Explainer]:
+        """Start loading what tf-keras-vis needs, once, in the background.
+
+        A failed attempt is not kept: the next call tries again.
+        """
+        with self._lock:
+            if self._explainer is None or (
+                self._explainer.done() and self._explainer.exception() is not None
+            ):
+                future: Future[Explainer] = Future()
+                self._explainer = future
+                threading.Thread(
+                    target=self._load_explainer, args=(future,), name="explainer", daemon=True
+                ).start()
+            return self._explainer
+
+    @property
+    def explainer_ready(self) -> bool:
+        future = self._explainer
+        return future is not None and future.done() and future.exception() is None
+
+    def _load_explainer(self, future: Future[Explainer]) -> None:
+        try:
+            explainer = Explainer(artifacts.load_keras(self.card), self.card.target_layer)
+        except BaseException as error:  # whoever waits for the future must hear of it
+            future.set_exception(error)
+        else:
+            future.set_result(explainer)
+
+    def _analysis(self, opened: Opened, logit: float) -> Analysis:
+        calibration = self.card.calibration
+        p_fake = float(calibration.p_fake(np.float64(logit)))
+        prepared = opened.prepared
+        verdict, doubts = calibration.verdict(p_fake), []
+        notes = [*opened.notes, *_size_notes(opened.width, opened.height, prepared)]
+        if not prepared.native:
+            verdict = Verdict.UNCERTAIN
+            doubts.append(_domain_doubt(prepared))
+        elif verdict is Verdict.UNCERTAIN:
+            doubts.append("The evidence for either answer is too thin for a verdict.")
+        return Analysis(
+            model=self.card.name,
+            verdict=verdict,
+            p_fake=p_fake,
+            logit=logit,
+            in_domain=prepared.native,
+            doubts=tuple(doubts),
+            notes=tuple(notes),
+            opened=opened,
+        )
+
+
+_detectors: dict[str, Detector] = {}
+_loading = threading.Lock()
+
+
+def load(name: str = "lens") -> Detector:
+    """The process's one detector of that name, loaded on first use; raises ArtifactError."""
+    with _loading:
+        if name not in _detectors:
+            _detectors[name] = Detector(name)
+        return _detectors[name]
+
+
+def analyze(
+    data: bytes, model: str | Detector = "lens", *, explain: Explain | None = None
+) -> Analysis:
+    """Judge one image.
+
+    Args:
+        data: an encoded image, as it lies in a file.
+        model: a model's name, or a loaded detector.
+        explain: asks for a heatmap; may import TensorFlow, which takes seconds the first time.
+
+    Raises:
+        ImageError: the bytes cannot be judged, with a sentence for a person.
+        ArtifactError: the model is missing or damaged.
+    """
+    detector = load(model) if isinstance(model, str) else model
+    (analysis,) = detector.judge([detector.open(data)])
+    return analysis if explain is None else with_heatmap(analysis, detector, explain)
+
+
+def with_heatmap(analysis: Analysis, detector: Detector, explain: Explain) -> Analysis:
+    """The same analysis with the heatmap that ``explain`` asks for."""
+    target = analysis.leans_to if explain.target is None else explain.target
+    heatmap = detector.heatmap(analysis.opened.prepared.pixels, explain.method, target)
+    return replace(analysis, heatmap=heatmap)
+
+
+def try_open(detector: Detector, data: bytes) -> Opened | CifakeLensError:
+    """Like ``detector.open``, but a bad image is returned as its error, for work in batches."""
+    try:
+        return detector.open(data)
+    except CifakeLensError as error:
+        return error
+
+
+def _size_notes(width: int, height: int, prepared: Prepared) -> list[str]:
+    _, _, side = prepared.crop
+    size = prepared.pixels.shape[0]
+    notes = []
+    if width != height:
+        share = side * side / (width * height)
+        notes.append(
+            f"Only the central {side}x{side} square was looked at, {share:.0%} of the picture."
+        )
+    if side > size:
+        notes.append(
+            f"This model was made for {size}x{size} images. Yours was reduced "
+            f"{prepared.reduction:.1f}-fold: each pixel the model sees is the average of about "
+            f"{prepared.reduction**2:,.0f} of yours."
+        )
+    elif side < size:
+        notes.append(
+            f"This model was made for {size}x{size} images. Yours has fewer pixels, so it was "
+            "enlarged and the missing ones were made up."
+        )
+    return notes
+
+
+def _domain_doubt(prepared: Prepared) -> str:
+    size = prepared.pixels.shape[0]
+    return (
+        f"Only images that are {size} pixels small as they come can be judged: in others the fine "
+        "texture that gives a generated image away is gone or invented, and the number below is "
+        "no better than a guess."
+    )

@@ -1,0 +1,67 @@
+"""From an RGB image of any size to the square a model was made for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+# Written on every card; change it whenever the same bytes would give other pixels.
+PREPROCESS_ID = "centre-square-area-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the model sees, and how it came from the image.
+
+    Attributes:
+        pixels: (S, S, 3) uint8, read-only.
+        crop: (left, top, side) in pixels of the image: the central square that was used.
+        native: True if no pixel was resampled: the image's square is S pixels wide as it is.
+    """
+
+    pixels: np.ndarray
+    crop: tuple[int, int, int]
+    native: bool
+
+    @property
+    def reduction(self) -> float:
+        """Image pixels for each pixel the model sees, along one side; below 1 if enlarged."""
+        return self.crop[2] / self.pixels.shape[0]
+
+
+def prepare(image: np.ndarray, size: int) -> Prepared:
+    """Cut the central square and bring it to ``size`` pixels in one step.
+
+    Reduction averages over areas (``INTER_AREA``), so that no detail aliases; an image that is
+    already ``size`` wide and high passes through untouched.
+
+    Args:
+        image: (H, W, 3) uint8.
+        size: S, side of the model's input in pixels.
+    """
+    height, width = image.shape[:2]
+    side = min(height, width)
+    left, top = (width - side) // 2, (height - side) // 2
+    square = image[top : top + side, left : left + side]
+    native = side == size
+    if native:
+        pixels = np.ascontiguousarray(square)
+        if pixels is image or pixels.base is not None:
+            pixels = pixels.copy()
+    else:
+        how = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+        pixels = cv2.resize(square, (size, size), interpolation=how)
+    pixels.flags.writeable = False
+    return Prepared(pixels, (left, top, side), native)
+
+
+def shrink(image: np.ndarray, side: int) -> np.ndarray:
+    """(H, W, 3) uint8 reduced so that neither side exceeds ``side``; as it is if none does."""
+    height, width = image.shape[:2]
+    factor = side / max(height, width)
+    if factor >= 1:
+        return image
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

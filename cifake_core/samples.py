@@ -1,0 +1,83 @@
+"""Pictures drawn by arithmetic, to try the page with where no data set is at hand.
+
+They are neither photographs nor made by a generative model, so there is no right answer to them:
+what they show is what a classifier does with something it never saw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from cifake_core.render import to_png
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture: ``png`` bytes, a short name, and alt text for those who cannot see it."""
+
+    name: str
+    alt: str
+    png: bytes
+
+
+@cache
+def samples() -> tuple[Sample, ...]:
+    """The gallery, in a fixed order; the same bytes every time."""
+    return (
+        Sample("Sunset", "A drawn sunset over dark hills, 32x32 pixels", to_png(_sunset(32))),
+        Sample("Ball", "A drawn shaded red ball on green, 32x32 pixels", to_png(_ball(32))),
+        Sample("Rings", "Drawn concentric rings, 32x32 pixels", to_png(_rings(32))),
+        Sample("Noise", "Coloured random noise, 32x32 pixels", to_png(_noise(32))),
+        Sample("Flat grey", "A single grey tone, 32x32 pixels", to_png(_flat(32))),
+        Sample("Large sunset", "The drawn sunset at 640x480 pixels", to_png(_sunset(640)[80:560])),
+    )
+
+
+def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates (x, y) in [0, 1], each (S, S)."""
+    y, x = np.mgrid[0:size, 0:size] / (size - 1)
+    return x, y
+
+
+def _blend(mask: np.ndarray, over: np.ndarray, under: np.ndarray) -> np.ndarray:
+    return np.where(mask[..., None], over, under)
+
+
+def _grain(image: np.ndarray, amount: float) -> np.ndarray:
+    noise = np.random.default_rng(7).normal(0, amount, image.shape)
+    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
+
+
+def _sunset(size: int) -> np.ndarray:
+    x, y = _grid(size)
+    sky = np.stack([250 - 90 * y, 150 - 90 * (y - 0.6) ** 2 * 4, 90 + 110 * (1 - y)], -1)
+    glow = np.exp(-(((x - 0.62) ** 2 + (y - 0.52) ** 2) * 18))[..., None]
+    sky = sky + glow * np.array([60, 60, 10])
+    hills = y > 0.66 + 0.06 * np.sin(9 * x) + 0.03 * np.sin(23 * x + 1)
+    ground = np.stack([40 + 25 * x, 35 + 30 * (1 - y), 55 + 10 * y], -1)
+    return _grain(_blend(hills, ground, sky), 4)
+
+
+def _ball(size: int) -> np.ndarray:
+    x, y = _grid(size)
+    grass = np.stack([70 + 20 * y, 130 - 40 * y, 60 + 0 * x], -1)
+    inside = (x - 0.5) ** 2 + (y - 0.55) ** 2 < 0.1
+    light = np.clip(1.1 - 2.2 * np.hypot(x - 0.4, y - 0.42), 0.15, 1)[..., None]
+    return _grain(_blend(inside, light * np.array([230, 60, 50]), grass), 5)
+
+
+def _rings(size: int) -> np.ndarray:
+    x, y = _grid(size)
+    wave = 127 + 110 * np.sin(60 * np.hypot(x - 0.5, y - 0.5))
+    return np.stack([wave, wave, 255 - wave], -1).astype(np.uint8)
+
+
+def _noise(size: int) -> np.ndarray:
+    return np.random.default_rng(3).integers(0, 256, (size, size, 3)).astype(np.uint8)
+
+
+def _flat(size: int) -> np.ndarray:
+    return np.full((size, size, 3), 128, np.uint8)

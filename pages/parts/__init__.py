@@ -1,0 +1,1 @@
+"""What pages share; the only home of caches and session state."""

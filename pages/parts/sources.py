@@ -1,0 +1,103 @@
+"""Where an image can come from: an upload, the camera, the gallery, the data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from cifake_core import images
+from cifake_core.samples import samples
+from pages.parts import data_source
+
+_KEY = "source"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is being looked at. ``truth`` is the label where it is known, else None."""
+
+    data: bytes
+    words: str
+    truth: int | None = None
+    class_word: str = ""
+
+
+def choose() -> Source | None:
+    """Draw the ways to give an image; returns the latest one given in this session."""
+    upload, camera = st.tabs([":material/upload: Upload", ":material/photo_camera: Camera"])
+    with upload:
+        # Any type is taken and its content checked: a type refused in the browser would leave
+        # the widget in error for the rest of the session.
+        st.file_uploader(
+            "Drop an image here",
+            key="upload",
+            on_change=_take_widget,
+            args=("upload", "your image"),
+            # Our own sentence up to twice the limit; beyond, the browser does not send it.
+            max_upload_size=2 * images.MAX_BYTES // 2**20,
+            help=f"{', '.join(images.FORMATS)}; nothing is stored.",
+        )
+    with camera:
+        if st.toggle("Use the camera", key="camera_on"):
+            st.camera_input(
+                "Take a picture",
+                key="camera",
+                on_change=_take_widget,
+                args=("camera", "your picture"),
+            )
+    _gallery()
+    return st.session_state.get(_KEY)
+
+
+def _take_widget(key: str, words: str) -> None:
+    given = st.session_state[key]
+    if given is None:
+        st.session_state.pop(_KEY, None)
+    else:
+        st.session_state[_KEY] = Source(given.getvalue(), words)
+
+
+def _gallery() -> None:
+    st.caption("Or try one of these:")
+    data = data_source.opened()
+    with st.container(horizontal=True, gap="small"):
+        if data is not None:
+            st.button(
+                ":material/casino: Random CIFAKE image",
+                on_click=_take_random,
+                args=(data,),
+                type="primary",
+                help="From the test split; what it truly is stays hidden until you ask.",
+            )
+        for number, sample in enumerate(samples()):
+            st.button(
+                sample.name,
+                key=f"sample{number}",
+                on_click=_take_sample,
+                args=(number,),
+                help=f"{sample.alt}. Drawn by arithmetic: neither photograph nor AI-generated.",
+            )
+    if data is None and data_source.opening():
+        _wait_for_data()
+
+
+@st.fragment(run_every=1.0)
+def _wait_for_data() -> None:
+    st.caption("Looking for the data set; if it is on this machine, its images appear here.")
+    if not data_source.opening():
+        st.rerun()
+
+
+def _take_sample(number: int) -> None:
+    sample = samples()[number]
+    st.session_state[_KEY] = Source(sample.png, f"the sample “{sample.name}”")
+
+
+def _take_random(data) -> None:
+    drawn = data_source.draw(data, np.random.default_rng())
+    st.session_state[_KEY] = Source(
+        drawn.data, "a random CIFAKE test image", drawn.label, drawn.class_word
+    )
+    st.session_state.pop("show_truth", None)

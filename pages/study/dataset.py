@@ -1,0 +1,198 @@
+"""The data set in numbers: what the two kinds of images look like before any model sees them."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from cifake_core import render
+from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
+from pages.parts import data_source, evidence
+from pages.parts.words import LABEL_COLOURS, LABEL_NAMES
+
+# Never colour alone: the two kinds differ in line style too.
+DASHES = {REAL: "solid", FAKE: "dash"}
+CUE_WORDS = {
+    "file_size": "File size (bytes)",
+    "brightness": "Brightness (mean grey level, 0–255)",
+    "saturation": "Saturation (mean of HSV, 0–255)",
+}
+
+
+def histogram(cue: str, edges: list[int], counts: dict[int, list[int]], alt: str) -> None:
+    """One step line a label, as shares, so that the two can be laid over each other."""
+    figure = go.Figure()
+    for label, values in counts.items():
+        figure.add_scatter(
+            x=edges[:-1],
+            y=np.array(values) / max(1, sum(values)),
+            name=LABEL_NAMES[label],
+            line={"shape": "hv", "color": LABEL_COLOURS[label], "dash": DASHES[label]},
+            hovertemplate="from %{x}: %{y:.1%}",
+        )
+    figure.update_layout(
+        xaxis_title=CUE_WORDS[cue],
+        yaxis_title="share of images",
+        yaxis_tickformat=".0%",
+        hovermode="x unified",
+        legend={"orientation": "h", "y": 1.12},
+        margin={"t": 30, "b": 0, "l": 0, "r": 0},
+        height=340,
+    )
+    st.plotly_chart(figure, key=f"plot-{cue}", alt=alt, config={"displayModeBar": False})
+
+
+def group(stats: dict, split: str, label: int, word: str = "all") -> dict:
+    """The figures of one group of images."""
+    return next(
+        g
+        for g in stats["groups"]
+        if (g["split"], g["label"], g["class"]) == (split, LABELS[label], word)
+    )
+
+
+def show_counts(stats: dict) -> None:
+    st.markdown(
+        f"**{stats['n']:,} images of 32x32 pixels.** The photographs are CIFAR-10's; the others "
+        "were made by Stable Diffusion 1.4 from the names of the same ten classes."
+    )
+    for column, (split, label) in zip(
+        st.columns(4), [(s, x) for s in ("train", "test") for x in (REAL, FAKE)], strict=True
+    ):
+        column.metric(f"{split} · {LABEL_NAMES[label]}", f"{group(stats, split, label)['n']:,}")
+
+
+def show_file_sizes(stats: dict) -> None:
+    st.header("File size", anchor=False)
+    split_column, class_column = st.columns(2)
+    split = split_column.segmented_control(
+        "Split", ["train", "test"], default="train", required=True, key="size-split"
+    )
+    word = class_column.selectbox("Class", ["all", *CLASSES], key="size-class")
+    sizes = stats["histograms"]["file_size"]
+    means = {x: group(stats, split, x, word)["file_size"]["mean"] for x in (REAL, FAKE)}
+    histogram(
+        "file_size",
+        sizes["edges"],
+        {x: sizes["counts"][f"{split}/{LABELS[x]}/{word}"] for x in (REAL, FAKE)},
+        f"Histograms of file size, {split}, {word}: mean {means[REAL]:.0f} bytes for photographs, "
+        f"{means[FAKE]:.0f} for AI-generated images; the two lines nearly coincide",
+    )
+    st.markdown(
+        f"Over the whole set file size is hardly a cue: a photograph and an AI-generated image "
+        f"drawn at random can be told apart by it with an AUC of "
+        f"**{stats['auc']['file_size']:.2f}**, where 0.50 is a coin flip."
+    )
+
+
+def show_table(stats: dict) -> None:
+    rows = [
+        {
+            "split": g["split"],
+            "label": LABEL_NAMES[LABELS.index(g["label"])],
+            "class": g["class"],
+            "images": g["n"],
+            "mean": g["file_size"]["mean"],
+            "median": g["file_size"]["median"],
+            "std. deviation": g["file_size"]["std"],
+            "lower quartile": g["file_size"]["q25"],
+            "upper quartile": g["file_size"]["q75"],
+        }
+        for g in stats["groups"]
+    ]
+    with st.expander("File size in bytes, by split, label and class"):
+        st.dataframe(rows, hide_index=True, column_config={"mean": {"alignment": "right"}})
+
+
+def show_light(stats: dict) -> None:
+    st.header("Brightness and saturation", anchor=False)
+    for cue, word in (("brightness", "brighter"), ("saturation", "more saturated")):
+        shown = stats["histograms"][cue]
+        means = {x: group(stats, "train", x)[cue]["mean"] for x in (REAL, FAKE)}
+        more = max(means, key=means.get)
+        histogram(
+            cue,
+            shown["edges"],
+            {x: shown["counts"][LABELS[x]] for x in (REAL, FAKE)},
+            f"Histograms of {cue}: mean {means[REAL]:.0f} for photographs, {means[FAKE]:.0f} for "
+            "AI-generated images",
+        )
+        st.markdown(
+            f"{LABEL_NAMES[more]}s are {word} on average: {means[more]:.0f} against "
+            f"{min(means.values()):.0f}. Alone it separates them with an AUC of "
+            f"**{stats['auc'][cue]:.2f}**.".replace("AI-generateds", "AI-generated images")
+        )
+
+
+def show_leaks(stats: dict) -> None:
+    st.header("The official split leaks", anchor=False)
+    found = stats["duplicates"]
+    first, second, third = st.columns(3)
+    first.metric("test images also in train", f"{found['test_also_in_train']:,}")
+    second.metric("identical pairs inside train", f"{found['pairs_in_train']:,}")
+    third.metric("identical pairs inside test", f"{found['pairs_in_test']:,}")
+    st.markdown(
+        f"All of these are AI-generated images, identical to the last pixel. A model may simply "
+        f"remember the {found['test_also_in_train']:,} it has seen, so we also report on the "
+        f"**{found['leak_free_test']:,}** test images that do not leak, and keep duplicates "
+        "together when validation images are cut from train."
+    )
+
+
+def show_images() -> None:
+    st.header("Browse", anchor=False)
+    data = data_source.opened()
+    if data is None:
+        st.info(
+            "The data set is being opened; its images appear on the next visit of this page."
+            if data_source.opening()
+            else "The data set is not on this machine, so there are no images to browse. The "
+            "README says how to get it.",
+            icon=":material/info:",
+        )
+        return
+    word = st.selectbox("Class", CLASSES, key="browse-class")
+    page = st.number_input("Page", 1, 50, 1, key="browse-page")
+    for label, column in zip((REAL, FAKE), st.columns(2), strict=True):
+        rows = np.flatnonzero(
+            (data.train.labels == label) & (data.train.classes == CLASSES.index(word))
+        )[(page - 1) * 16 : page * 16]
+        sheet = np.concatenate(
+            [np.concatenate(list(data.train.images[rows[i : i + 4]]), 1) for i in range(0, 16, 4)]
+        )
+        column.image(
+            render.enlarge(sheet, 512),
+            width="stretch",
+            output_format="PNG",
+            caption=f"{LABEL_NAMES[label]}, {word}, 16 of the training images",
+            alt=f"Sixteen training images of class {word}: {LABEL_NAMES[label]}",
+        )
+
+
+st.title("The data set", anchor=False)
+st.markdown(
+    "See what CIFAKE is made of, which simple numbers already tell its two halves apart, and where "
+    "its official split leaks."
+)
+figures = evidence.read("dataset")
+if figures is None:
+    st.error("assets/evidence/dataset.json is missing: run `python -m cifake_core data stats`.")
+else:
+    show_counts(figures)
+    show_file_sizes(figures)
+    show_table(figures)
+    show_light(figures)
+    show_leaks(figures)
+show_images()
+with st.expander("How to read this"):
+    st.markdown(
+        """
+- A **histogram** here is a line of shares: of all images of one kind, how many lie in each bin.
+- **AUC** is the chance that a number tells a random photograph from a random AI-generated image;
+  0.5 is a coin flip, 1.0 is certainty. A model has to beat such single numbers by far.
+- Every figure is read from a file that `python -m cifake_core data stats` wrote.
+- CIFAKE: J. J. Bird and A. Lotfi, IEEE Access 2024, doi:10.1109/ACCESS.2024.3356122; photographs
+  from CIFAR-10, A. Krizhevsky 2009.
+"""
+    )

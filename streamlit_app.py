@@ -1,0 +1,20 @@
+"""The router: page configuration and navigation, nothing else."""
+
+import streamlit as st
+
+st.set_page_config(page_title="CIFAKE Lens", page_icon="assets/icon.png")
+st.navigation(
+    {
+        "Check": [
+            st.Page(
+                "pages/check/one_image.py",
+                title="One image",
+                icon=":material/image_search:",
+                default=True,
+            )
+        ],
+        "Study": [
+            st.Page("pages/study/dataset.py", title="The data set", icon=":material/bar_chart:")
+        ],
+    }
+).run()

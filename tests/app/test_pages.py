@@ -1,0 +1,116 @@
+"""Every page run by Streamlit's own AppTest, without a browser."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import hostile
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cifake_core.samples import samples
+
+ROOT = Path(__file__).resolve().parents[2]
+ANSWERS = ("photograph", "AI-generated", "Can't tell")
+
+
+@pytest.fixture
+def app(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+
+
+def words(app) -> str:
+    kinds = ("title", "header", "subheader", "markdown", "caption", "info", "warning", "error")
+    return " ".join(element.value for kind in kinds for element in app.get(kind))
+
+
+def press_sample(app, name):
+    (number,) = [i for i, sample in enumerate(samples()) if sample.name == name]
+    return app.button(f"sample{number}").click().run()
+
+
+def test_first_page_says_what_it_does(app):
+    app.run()
+    assert not app.exception
+    assert app.title[0].value == "Real or AI-generated?"
+    assert not app.error
+
+
+@pytest.mark.parametrize("name", [s.name for s in samples()])
+def test_every_sample_gets_an_answer(app, name):
+    press_sample(app.run(), name)
+    assert not app.exception
+    assert any(answer in app.header[0].value for answer in ANSWERS)
+    assert "Probability of AI-generated" in words(app)
+
+
+def test_large_image_is_told_about_its_size(app):
+    press_sample(app.run(), "Large sunset")
+    assert "Can't tell" in app.header[0].value
+    assert "reduced 15.0-fold" in words(app)
+
+
+def test_upload_then_hostile_upload_then_upload(app):
+    app.run()
+    app.file_uploader[0].upload("sunset.png", samples()[0].png, "image/png").run()
+    assert app.header
+    first = app.header[0].value
+    for name, make in list(hostile.HOSTILE.items())[:6]:
+        data = make[0]() if isinstance(make, tuple) else make()
+        app.file_uploader[0].upload(f"{name}.jpg", data, "image/jpeg").run()
+        assert not app.exception, name
+        assert len(app.error) == 1, name
+        assert not app.header, name
+    app.file_uploader[0].upload("sunset.png", samples()[0].png, "image/png").run()
+    assert app.header[0].value == first
+
+
+def test_heatmap_controls_work(app):
+    press_sample(app.run(), "Ball")
+    app.slider(key="opacity").set_value(90).run()
+    app.selectbox(key="colours").set_value("cividis").run()
+    assert not app.exception
+    assert app.slider(key="opacity").value == 90
+
+
+def test_dataset_page(app):
+    app.run().switch_page("pages/study/dataset.py").run()
+    assert not app.exception
+    assert app.title[0].value == "The data set"
+    assert {m.value for m in app.metric} >= {"50,000", "10,000", "378", "920", "38"}
+    app.selectbox(key="size-class").set_value("frog").run()
+    assert not app.exception
+    assert "not on this machine" in words(app)
+
+
+def test_first_paint_and_first_verdict_import_no_tensorflow():
+    """TensorFlow is asked for only after the verdict; here the asking is held back."""
+    code = """
+import sys
+from concurrent.futures import Future
+from streamlit.testing.v1 import AppTest
+from cifake_core import pipeline
+asked = []
+pending = Future()
+pipeline.Detector.load_explainer = lambda self: asked.append(1) or pending
+app = AppTest.from_file("streamlit_app.py", default_timeout=60).run()
+assert not app.exception and not asked
+app.button("sample0").click().run()
+assert not app.exception and app.header and asked
+assert any("drawn by CAM" in c.value for c in app.caption)
+heavy = {"tensorflow", "keras", "tf_keras_vis"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-2000:]
+
+
+def test_damaged_model_is_one_sentence(app, monkeypatch, tmp_path):
+    from cifake_core import pipeline
+
+    monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path))
+    monkeypatch.setattr(pipeline, "_detectors", {})
+    app.run()
+    assert not app.exception
+    assert "model cannot be used" in app.error[0].value

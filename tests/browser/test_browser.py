@@ -1,0 +1,153 @@
+"""What a person does with the page, in a real browser."""
+
+import io
+import json
+import re
+
+import hostile
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from cifake_core.samples import samples
+
+ANSWER = re.compile("photograph|AI-generated$|Can't tell")
+SUNSET = samples()[0].png
+
+
+def upload(page, data: bytes, name: str = "picture.png", kind: str = "image/png") -> None:
+    page.locator("input[type=file]").set_input_files(
+        [{"name": name, "mimeType": kind, "buffer": data}]
+    )
+
+
+def verdict(page):
+    return page.get_by_role("heading", level=2, name=ANSWER)
+
+
+def heatmaps_loaded(page) -> None:
+    page.get_by_text("Drawn by tf-keras-vis").wait_for(timeout=90_000)
+
+
+def overflow(page) -> int:
+    """Pixels that stand out to the right of the window."""
+    return page.evaluate(
+        "() => Math.max(...[document.documentElement, "
+        "document.querySelector('[data-testid=stMain]')].map(e => e.scrollWidth - e.clientWidth))"
+    )
+
+
+def test_upload_verdict_heatmap_and_downloads(open_page, screenshot):
+    page = open_page()
+    upload(page, SUNSET)
+    expect(verdict(page)).to_be_visible()
+    expect(page.get_by_text("Probability of AI-generated")).to_be_visible()
+    heatmap = page.get_by_alt_text(re.compile("^Grad-CAM, evidence for"))
+    empty = page.get_by_text("nothing in this image speaks for that answer")
+    expect(heatmap.or_(empty)).to_be_visible()
+    heatmaps_loaded(page)
+    screenshot(page, "one_image")
+
+    page.get_by_role("radio", name="Grad-CAM++").click()
+    expect(page.get_by_alt_text(re.compile(r"^Grad-CAM\+\+, evidence for"))).to_be_visible()
+    picture = page.get_by_alt_text(re.compile(r"^Grad-CAM\+\+, evidence for"))
+    before = picture.get_attribute("src")
+    slider = page.get_by_role("slider", name="Opacity")
+    slider.press("ArrowRight")
+    expect(slider).to_have_value("60")
+    expect(picture).not_to_have_attribute("src", before)
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Result (JSON)").click()
+    result = json.loads(download.value.path().read_text())
+    assert result["verdict"] in {"real", "fake", "uncertain"}
+    assert 0 <= result["p_fake"] <= 1
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Heatmap (PNG)").click()
+    with Image.open(io.BytesIO(download.value.path().read_bytes())) as image:
+        assert image.size == (384, 384)
+
+
+def test_target_can_be_switched(open_page):
+    page = open_page()
+    upload(page, SUNSET)
+    heatmaps_loaded(page)
+    for answer, words in (("Why real?", "real"), ("Why AI-generated?", "AI-generated")):
+        page.get_by_role("radio", name=answer).click()
+        # A picture with that caption, or the sentence that there is nothing to draw.
+        expect(page.get_by_text(re.compile(f"^Grad-CAM, evidence for {words}"))).to_be_visible()
+
+
+def test_bad_files_get_one_sentence_and_the_next_upload_works(open_page):
+    """All of them in one session: none may spoil it for those that follow."""
+    page = open_page()
+    refused = page.get_by_test_id("stAlert")
+    for number, name in enumerate(sorted(hostile.HOSTILE)):
+        upload(page, hostile.HOSTILE[name](), f"{name}.jpg", "image/jpeg")
+        expect(refused, name).to_have_count(1, timeout=20_000)
+        assert 10 < len(refused.inner_text()) < 400, name
+        assert "Traceback" not in page.content(), name
+        expect(verdict(page), name).to_have_count(0)
+        # The next one must not be taken for this one, so something good comes in between.
+        upload(page, samples()[number % 3].png)
+        expect(verdict(page), name).to_be_visible()
+
+
+def test_file_name_is_never_markup(open_page):
+    page = open_page()
+    upload(page, SUNSET, "<img src=x onerror=alert(1)> **bold** :red[x].png")
+    expect(verdict(page)).to_be_visible()
+    assert page.locator("img[src='x']").count() == 0
+    assert page.locator("strong", has_text="bold").count() == 0
+
+
+def test_large_image_is_not_judged(open_page, screenshot):
+    page = open_page()
+    page.get_by_role("button", name="Large sunset").click()
+    expect(page.get_by_role("heading", name="Can't tell")).to_be_visible()
+    expect(page.get_by_text("reduced 15.0-fold")).to_be_visible()
+    heatmaps_loaded(page)
+    screenshot(page, "large_image")
+
+
+def test_random_image_hides_its_label_until_asked(open_page, real_cifake):
+    assert len(real_cifake.test) == 20_000
+    page = open_page()
+    button = page.get_by_role("button", name="Random CIFAKE image")
+    button.wait_for(timeout=90_000)
+    button.click()
+    expect(verdict(page)).to_be_visible()
+    expect(page.get_by_text("in CIFAKE, class")).to_have_count(0)
+    page.get_by_text("Show what it truly is").click()
+    expect(page.get_by_text("in CIFAKE, class")).to_be_visible()
+
+
+def test_dataset_page(open_page, screenshot):
+    page = open_page()
+    page.get_by_role("link", name="The data set").click()
+    expect(page.get_by_role("heading", name="The data set")).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+    expect(page.get_by_text("file size is hardly a cue")).to_be_visible()
+    screenshot(page, "dataset")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, False), (390, True), (1100, True)])
+def test_phone_width_and_dark_mode(open_page, screenshot, width, dark):
+    page = open_page(width, dark)
+    upload(page, SUNSET)
+    expect(verdict(page)).to_be_visible()
+    heatmaps_loaded(page)
+    assert overflow(page) <= 0
+    shade = page.locator(".stApp").evaluate("e => getComputedStyle(e).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", shade)[:3])) < 3 * 128) == dark
+    screenshot(page, f"one_image_{width}_{'dark' if dark else 'light'}")
+
+
+def test_every_picture_has_alt_text(open_page):
+    page = open_page()
+    upload(page, SUNSET)
+    heatmaps_loaded(page)
+    pictures = page.get_by_test_id("stMain").locator("img")
+    expect(pictures.nth(3)).to_be_visible()
+    for picture in pictures.all():
+        assert picture.get_attribute("alt")

@@ -1,0 +1,186 @@
+"""Loading refuses whatever is not exactly what the card says; each check has its own test."""
+
+import base64
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from cifake_core import artifacts
+from cifake_core.errors import ArtifactError
+from cifake_core.models import BUILDERS
+
+SHIPPED = artifacts.ASSETS / "models"
+
+
+@pytest.fixture
+def lens(tmp_path, monkeypatch):
+    """A private copy of the shipped model; ``edit`` changes its card."""
+    folder = tmp_path / "models" / "lens"
+    shutil.copytree(SHIPPED / "lens", folder)
+    monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path / "models"))
+    return folder
+
+
+def edit(folder, **changes):
+    path = folder / artifacts.CARD
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def accept_hash_of(folder, file):
+    """Make the card agree with a changed file, so that the checks behind the hash are reached."""
+    path = folder / artifacts.CARD
+    card = json.loads(path.read_text())
+    card["files"][file] = artifacts.file_record(folder / file)
+    path.write_text(json.dumps(card))
+
+
+def flip_byte(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_every_shipped_model_loads():
+    names = artifacts.available()
+    assert "lens" in names
+    for name in names:
+        card = artifacts.read_card(name)
+        assert artifacts.load_engine(card).image_size == card.image_size
+        assert artifacts.load_keras(card).count_params() == card.raw["parameters"]
+
+
+def test_lens_is_what_was_promised():
+    card = artifacts.read_card("lens")
+    model = artifacts.load_keras(card)
+    assert model.count_params() <= 1_000_000
+    assert model.input_shape == (None, 32, 32, 3)
+    assert model.inputs[0].dtype == "uint8"
+    assert model.output_shape == (None, 1)
+    assert model.get_layer(card.target_layer).output.shape[1:3] >= (8, 8)
+    assert sum(f["bytes"] for f in card.raw["files"].values()) <= 4 * 2**20
+
+
+def test_available_asks_by_domain():
+    assert "lens" in artifacts.available("cifake")
+    assert artifacts.available("paintings") == []
+
+
+@pytest.mark.parametrize("name", ["", "no_such", "../lens", "/etc", "lens/../lens", "Lens"])
+def test_unknown_names_are_refused(name):
+    with pytest.raises(ArtifactError, match=r"no model of that name.*lens"):
+        artifacts.read_card(name)
+
+
+def test_flipped_byte_in_graph_is_refused(lens):
+    flip_byte(lens / artifacts.GRAPH)
+    with pytest.raises(ArtifactError, match="damaged"):
+        artifacts.load_engine(artifacts.read_card("lens"))
+
+
+def test_flipped_byte_in_weights_is_refused(lens):
+    flip_byte(lens / artifacts.WEIGHTS)
+    with pytest.raises(ArtifactError, match="damaged"):
+        artifacts.load_keras(artifacts.read_card("lens"))
+
+
+def test_missing_file_is_refused(lens):
+    (lens / artifacts.GRAPH).unlink()
+    with pytest.raises(ArtifactError, match="damaged or was replaced"):
+        artifacts.load_engine(artifacts.read_card("lens"))
+
+
+def test_wrong_class_order_is_refused(lens):
+    edit(lens, classes=["REAL", "FAKE"])
+    with pytest.raises(ArtifactError, match="order the classes FAKE, REAL"):
+        artifacts.read_card("lens")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"format": 99}, "another format"),
+        ({"name": "other"}, "another model"),
+        ({"logit_grows_with": "FAKE"}, "wrong class"),
+        ({"preprocess": "stretch-1"}, "prepared in another way"),
+        ({"builder": "unheard_of"}, "architecture"),
+        ({"calibration": {"temperature": 0, "real_to": 0.1, "fake_from": 0.9}}, "not readable"),
+        ({"image_size": "big"}, "not readable"),
+    ],
+)
+def test_card_that_must_not_be_acted_on_is_refused(lens, changes, words):
+    edit(lens, **changes)
+    with pytest.raises(ArtifactError, match=words):
+        artifacts.read_card("lens")
+
+
+def test_card_that_is_not_json_is_refused(lens):
+    (lens / artifacts.CARD).write_text("{")
+    with pytest.raises(ArtifactError, match="not readable"):
+        artifacts.read_card("lens")
+
+
+def test_missing_layer_is_refused(lens):
+    """The file of a shallower net fits every layer it has; Keras alone would say nothing."""
+    card = artifacts.read_card("lens")
+    shallow = artifacts.build("lens", **card.builder_arguments | {"blocks": (1, 0)})
+    shallow.save_weights(lens / artifacts.WEIGHTS)
+    accept_hash_of(lens, artifacts.WEIGHTS)
+    with pytest.raises(ArtifactError, match=r"lacks \d+ weights|does not fit"):
+        artifacts.load_keras(artifacts.read_card("lens"))
+
+
+def test_layer_without_its_weights_is_refused(lens):
+    import h5py
+
+    with h5py.File(lens / artifacts.WEIGHTS, "r+") as file:
+        layers = file["layers"]
+        del layers[sorted(layers)[-1]]
+    accept_hash_of(lens, artifacts.WEIGHTS)
+    with pytest.raises(ArtifactError, match=r"lacks|does not fit"):
+        artifacts.load_keras(artifacts.read_card("lens"))
+
+
+def test_other_weights_of_the_right_shape_are_refused(lens):
+    card = artifacts.read_card("lens")
+    artifacts.build("lens", **card.builder_arguments).save_weights(lens / artifacts.WEIGHTS)
+    accept_hash_of(lens, artifacts.WEIGHTS)
+    with pytest.raises(ArtifactError, match="golden"):
+        artifacts.load_keras(artifacts.read_card("lens"))
+
+
+def test_wrong_golden_logit_is_refused(lens):
+    goldens = json.loads((lens / artifacts.CARD).read_text())["goldens"]
+    goldens[0]["logit"] += 0.5
+    edit(lens, goldens=goldens)
+    with pytest.raises(ArtifactError, match="golden"):
+        artifacts.load_engine(artifacts.read_card("lens"))
+
+
+def test_card_without_goldens_is_refused(lens):
+    edit(lens, goldens=[])
+    with pytest.raises(ArtifactError, match="no golden inputs"):
+        artifacts.load_engine(artifacts.read_card("lens"))
+
+
+def test_graph_that_is_no_graph_is_refused(lens):
+    (lens / artifacts.GRAPH).write_bytes(b"not a model")
+    accept_hash_of(lens, artifacts.GRAPH)
+    with pytest.raises(ArtifactError, match="cannot be opened"):
+        artifacts.load_engine(artifacts.read_card("lens"))
+
+
+def test_goldens_are_arithmetic_and_varied():
+    images = artifacts.golden_images(32)
+    assert images.shape == (4, 32, 32, 3)
+    assert images.dtype == np.uint8
+    (first, *_) = artifacts.encode_goldens(images, np.zeros(4))
+    assert base64.b64decode(first["pixels"]) == images[0].tobytes()
+    assert len({image.tobytes() for image in images}) == 4
+
+
+def test_every_builder_builds():
+    for name in BUILDERS:
+        model = artifacts.build(name)
+        assert model.output_shape == (None, 1)

@@ -1,0 +1,132 @@
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cifake_core.__main__ import main
+from cifake_core.samples import samples
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two good images, one of them deeper, one broken one, and things that are no images."""
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "a.png").write_bytes(samples()[0].png)
+    (tmp_path / "in" / "deep" / "b.PNG").write_bytes(samples()[5].png)
+    (tmp_path / "in" / "c.jpg").write_bytes(b"<html>not found</html>")
+    (tmp_path / "in" / "notes.txt").write_text("no image")
+    (tmp_path / "in" / "no_extension").write_bytes(samples()[1].png)
+    return tmp_path / "in"
+
+
+def rows(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_json_has_a_line_for_each_file(folder, capsys):
+    assert main(["check", str(folder), "--format", "json"]) == 1
+    found = {os.path.relpath(r["path"], folder): r for r in rows(capsys.readouterr().out)}
+    assert sorted(found) == ["a.png", "c.jpg", "deep/b.PNG"]
+    for row in found.values():
+        assert list(row) == ["path", "verdict", "p_fake", "model", "width", "height", "error"]
+        assert row["model"] == "lens"
+    assert found["a.png"]["verdict"] in {"real", "fake", "uncertain"}
+    assert 0 <= found["a.png"]["p_fake"] <= 1
+    assert (found["deep/b.PNG"]["width"], found["deep/b.PNG"]["height"]) == (640, 480)
+    assert found["deep/b.PNG"]["verdict"] == "uncertain"
+    assert "web page" in found["c.jpg"]["error"]
+    assert found["c.jpg"]["verdict"] is None
+
+
+def test_all_files_tries_every_name(folder, capsys):
+    assert main(["check", str(folder), "--format", "json", "--all-files"]) == 1
+    assert len(rows(capsys.readouterr().out)) == 5
+
+
+def test_exit_0_where_all_was_read(folder):
+    assert main(["check", str(folder / "a.png")]) == 0
+
+
+def test_exit_2_where_nothing_is_to_do(tmp_path, capsys):
+    assert main(["check", str(tmp_path)]) == 2
+    assert "nothing to check" in capsys.readouterr().err
+
+
+def test_missing_file_is_a_row(tmp_path, folder, capsys):
+    argv = ["check", str(tmp_path / "gone.png"), str(folder / "a.png"), "--format", "json"]
+    assert main(argv) == 1
+    gone, there = rows(capsys.readouterr().out)
+    assert "no such file" in gone["error"]
+    assert there["error"] is None
+
+
+def test_unknown_model_is_one_sentence(folder, capsys):
+    assert main(["check", str(folder), "--model", "no_such"]) == 2
+    assert capsys.readouterr().err.startswith("error: There is no model of that name")
+
+
+def test_csv_can_be_read_back(folder, tmp_path):
+    out = tmp_path / "new" / "result.csv"
+    assert main(["check", str(folder), "--format", "csv", "--out", str(out)]) == 1
+    found = list(csv.DictReader(io.StringIO(out.read_text())))
+    assert len(found) == 3
+    assert {r["error"] != "" for r in found} == {True, False}
+
+
+def test_table_names_every_file(folder, capsys):
+    main(["check", str(folder)])
+    text = capsys.readouterr().out
+    assert "a.png" in text
+    assert "b.PNG" in text
+    assert "error" in text
+
+
+def test_order_survives_batches(tmp_path, capsys, monkeypatch):
+    from cifake_core.commands import check
+
+    monkeypatch.setattr(check, "BATCH", 3)
+    for i in range(8):
+        data = samples()[0].png if i % 3 else b"broken"
+        (tmp_path / f"{i}.png").write_bytes(data)
+    main(["check", str(tmp_path), "--format", "json"])
+    found = rows(capsys.readouterr().out)
+    assert [Path(r["path"]).name for r in found] == [f"{i}.png" for i in range(8)]
+    assert [r["error"] is None for r in found] == [bool(i % 3) for i in range(8)]
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred.png", "new\nline.png", b"\xff\xfe.png"])
+def test_hostile_names_stay_text(tmp_path, capsys, name):
+    path = tmp_path / os.fsdecode(name)
+    path.write_bytes(samples()[0].png)
+    assert main(["check", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert len(out.splitlines()) == 2
+    assert main(["check", str(tmp_path), "--format", "json"]) == 0
+    (row,) = rows(capsys.readouterr().out)
+    assert row["path"] == str(path)
+
+
+def test_fifo_does_not_hang(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe.png")
+    assert main(["check", str(tmp_path), "--format", "json"]) == 1
+    assert "plain file" in rows(capsys.readouterr().out)[0]["error"]
+
+
+def test_heatmaps_are_written_under_names_of_our_own(folder, tmp_path):
+    out = tmp_path / "maps"
+    (folder / "..evil$(x).png").write_bytes(samples()[2].png)
+    main(["check", str(folder), "--heatmaps", str(out)])
+    names = sorted(p.name for p in out.iterdir())
+    assert 1 <= len(names) <= 3
+    for path in out.iterdir():
+        assert set(path.stem) <= set(
+            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+        )
+        with Image.open(path) as image:
+            assert np.asarray(image).shape == (384, 384, 3)

@@ -1,0 +1,160 @@
+"""The figures against sums done by hand or the slow way."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from cifake_core import metrics
+
+
+def scores_with_ties(seed: int, count: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    positive = rng.random(count) < 0.4
+    return np.round(rng.random(count) * 0.7 + 0.3 * positive, 1), positive
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_auroc_is_the_share_of_pairs_in_order(seed):
+    scores, positive = scores_with_ties(seed)
+    pairs = [
+        1.0 if p > n else 0.5 if p == n else 0.0
+        for p in scores[positive]
+        for n in scores[~positive]
+    ]
+    assert metrics.auroc(scores, positive) == pytest.approx(np.mean(pairs))
+
+
+def test_auroc_of_perfect_reversed_equal_and_one_sided_scores():
+    positive = np.array([False, False, True, True])
+    scores = np.array([0.1, 0.2, 0.3, 0.4])
+    assert metrics.auroc(scores, positive) == 1
+    assert metrics.auroc(-scores, positive) == 0
+    assert metrics.auroc(np.ones(4), positive) == 0.5
+    assert math.isnan(metrics.auroc(scores, np.ones(4, bool)))
+    assert math.isnan(metrics.auroc(scores, np.zeros(4, bool)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_average_precision_threshold_by_threshold(seed):
+    scores, positive = scores_with_ties(seed)
+    expected, recall_before = 0.0, 0.0
+    for threshold in sorted(set(scores), reverse=True):
+        chosen = scores >= threshold
+        recall = (chosen & positive).sum() / positive.sum()
+        expected += (recall - recall_before) * (chosen & positive).sum() / chosen.sum()
+        recall_before = recall
+    assert metrics.average_precision(scores, positive) == pytest.approx(expected)
+
+
+def test_average_precision_by_hand():
+    # In falling order: hit, miss, hit; precision 1 at recall 1/2 and 2/3 at recall 1.
+    scores, positive = np.array([0.2, 0.9, 0.5]), np.array([True, True, False])
+    assert metrics.average_precision(scores, positive) == pytest.approx((1 + 2 / 3) / 2)
+    assert metrics.average_precision(scores, np.zeros(3, bool)) == 0
+    assert metrics.average_precision(np.ones(4), np.array([1, 0, 0, 0], bool)) == 0.25
+
+
+@pytest.mark.parametrize(("hits", "count"), [(0, 1), (1, 1), (0, 50), (50, 50), (7, 9), (98, 100)])
+def test_wilson_bounds_solve_their_equation(hits, count):
+    low, high = metrics.wilson_interval(hits, count)
+    share = hits / count
+    assert 0 <= low < high <= 1
+    assert low - 1e-12 <= share <= high + 1e-12
+    for bound in (low, high):
+        if 1e-9 < bound < 1 - 1e-9:
+            z = abs(share - bound) / math.sqrt(bound * (1 - bound) / count)
+            assert z == pytest.approx(1.959964, rel=1e-6)
+
+
+def test_wilson_published_value_and_edges():
+    # Newcombe 1998, table I: 81 of 263.
+    assert metrics.wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert metrics.wilson_interval(0, 0) == (0, 1)
+    for count in range(1, 400):
+        assert metrics.wilson_interval(0, count)[0] >= 0
+        assert metrics.wilson_interval(count, count)[1] <= 1
+
+
+P_FAKE = np.array([0.9, 0.5, 0.2, 0.7, 0.1, 0.4])
+IS_FAKE = np.array([True, True, True, False, False, False])
+
+
+def test_confusion_counts_a_half_as_fake():
+    assert metrics.confusion(P_FAKE, IS_FAKE) == {
+        "fake_as_fake": 2,
+        "fake_as_real": 1,
+        "real_as_fake": 1,
+        "real_as_real": 2,
+    }
+    assert metrics.confusion(P_FAKE, IS_FAKE, threshold=0.8)["fake_as_fake"] == 1
+    assert metrics.confusion(P_FAKE, IS_FAKE, threshold=0.8)["real_as_fake"] == 0
+
+
+def test_precision_recall_f1():
+    made = metrics.precision_recall_f1(hits=6, false_alarms=2, misses=4)
+    assert made == pytest.approx({"precision": 0.75, "recall": 0.6, "f1": 2 / 3})
+    nothing = {"precision": 0, "recall": 0, "f1": 0}
+    assert metrics.precision_recall_f1(0, 0, 0) == nothing
+    assert metrics.precision_recall_f1(0, 3, 2) == nothing
+
+
+@pytest.mark.parametrize("bins", [1, 4, 15])
+def test_calibration_error_bin_by_bin(bins):
+    rng = np.random.default_rng(bins)
+    p_fake = np.concatenate([rng.random(300), [0.0, 0.5, 1.0]])
+    is_fake = rng.random(303) < p_fake**2
+    confidence = np.where(p_fake >= 0.5, p_fake, 1 - p_fake)
+    correct = (p_fake >= 0.5) == is_fake
+    expected = 0.0
+    for i in range(bins):
+        low, high = 0.5 + i / (2 * bins), 0.5 + (i + 1) / (2 * bins)
+        inside = (confidence >= low) & ((confidence < high) | (i == bins - 1))
+        if inside.any():
+            gap = abs(correct[inside].mean() - confidence[inside].mean())
+            expected += inside.mean() * gap
+    assert metrics.expected_calibration_error(p_fake, is_fake, bins) == pytest.approx(expected)
+
+
+def test_calibration_error_of_the_sure():
+    sure = np.array([1.0, 1.0, 0.0, 0.0])
+    right = np.array([True, True, False, False])
+    assert metrics.expected_calibration_error(sure, right) == 0
+    assert metrics.expected_calibration_error(sure, ~right) == 1
+
+
+def test_brier_by_hand():
+    assert metrics.brier(np.array([0.8, 0.3]), np.array([True, False])) == pytest.approx(0.065)
+    assert metrics.brier(np.array([1.0, 0.0]), np.array([True, False])) == 0
+
+
+def test_log_likelihood_by_hand_and_for_huge_logits():
+    logits, is_real = np.array([2.0, -1.0, 0.5]), np.array([True, False, False])
+    p_real = 1 / (1 + np.exp(-logits))
+    expected = -np.log(np.where(is_real, p_real, 1 - p_real)).mean()
+    assert metrics.negative_log_likelihood(logits, is_real) == pytest.approx(expected)
+    wrong = metrics.negative_log_likelihood(np.array([-1e4]), np.array([True]))
+    assert wrong == pytest.approx(1e4)
+    assert metrics.negative_log_likelihood(np.array([1e4]), np.array([True])) == 0
+
+
+def test_summary_holds_each_figure():
+    made = metrics.summary(P_FAKE, IS_FAKE)
+    assert json.loads(json.dumps(made, allow_nan=False)) == made
+    assert made["n"] == 6
+    assert made["accuracy"] == pytest.approx(4 / 6)
+    assert made["accuracy_interval_95"] == list(metrics.wilson_interval(4, 6))
+    assert made["auroc"] == pytest.approx(6 / 9)
+    assert made["fake"] == pytest.approx({"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3})
+    everything_fake = metrics.summary(np.ones(4), np.array([True, False, False, False]))
+    assert everything_fake["fake"] == pytest.approx({"precision": 0.25, "recall": 1, "f1": 0.4})
+    assert everything_fake["real"] == {"precision": 0, "recall": 0, "f1": 0}
+
+
+def test_summary_of_one_label_alone_is_still_json():
+    made = metrics.summary(np.array([0.9, 0.2]), np.array([True, True]))
+    assert made["auroc"] is None
+    json.dumps(made, allow_nan=False)

@@ -1,0 +1,143 @@
+import io
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cifake_core import pipeline
+from cifake_core.calibration import Verdict
+from cifake_core.errors import ArtifactError, ImageError
+from cifake_core.explain import Method
+from cifake_core.labels import FAKE, REAL
+from cifake_core.samples import samples
+
+
+def png(pixels) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def noise(height=32, width=32, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+def test_an_image_of_the_model_s_own_size_gets_a_verdict():
+    pixels = noise()
+    result = pipeline.analyze(png(pixels))
+    calibration = pipeline.load("lens").card.calibration
+    assert result.in_domain
+    assert result.verdict is calibration.verdict(result.p_fake)
+    assert result.p_fake == pytest.approx(float(calibration.p_fake(np.float64(result.logit))))
+    assert bool(result.doubts) == (result.verdict is Verdict.UNCERTAIN)
+    assert result.notes == ()
+    np.testing.assert_array_equal(result.opened.prepared.pixels, pixels)
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (33, 33), (31, 31), (64, 64)])
+def test_a_resampled_image_gets_no_verdict_and_hears_why(shape):
+    result = pipeline.analyze(png(noise(*shape)))
+    assert result.verdict is Verdict.UNCERTAIN
+    assert not result.in_domain
+    assert "32 pixels" in " ".join(result.doubts)
+    assert "32x32" in " ".join(result.notes)
+
+
+def test_reduction_is_told_in_words():
+    notes = " ".join(pipeline.analyze(png(noise(320, 640))).notes)
+    assert "central 320x320" in notes
+    assert "50%" in notes
+    assert "10.0-fold" in notes
+
+
+def test_results_are_frozen():
+    result = pipeline.analyze(png(noise()))
+    with pytest.raises(AttributeError):
+        result.p_fake = 0.0
+    with pytest.raises(ValueError, match="read-only"):
+        result.opened.prepared.pixels[:] = 0
+
+
+def test_result_as_json_holds_no_pixels_or_names():
+    result = pipeline.analyze(samples()[0].png)
+    text = json.dumps(result.as_dict())
+    assert len(text) < 2000
+    assert json.loads(text)["verdict"] in {"real", "fake", "uncertain"}
+
+
+@pytest.mark.parametrize("data", [b"", b"<html>", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff" * 9])
+def test_bad_bytes_raise_an_image_error(data):
+    with pytest.raises(ImageError):
+        pipeline.analyze(data)
+
+
+def test_unknown_model_is_named_as_such():
+    with pytest.raises(ArtifactError, match="no model of that name"):
+        pipeline.analyze(png(noise()), "no_such")
+
+
+def test_a_batch_gives_the_same_as_one_by_one():
+    detector = pipeline.load("lens")
+    files = [png(noise(seed=i)) for i in range(9)] + [png(noise(99, 70))]
+    together = detector.judge(detector.open(f) for f in files)
+    for one, data in zip(together, files, strict=True):
+        alone = pipeline.analyze(data, detector)
+        assert one.logit == pytest.approx(alone.logit, abs=1e-4)
+        assert one.verdict is alone.verdict
+    assert detector.judge([]) == []
+
+
+def test_many_threads_get_their_own_verdicts():
+    files = [png(noise(seed=i)) for i in range(16)]
+    expected = [pipeline.analyze(f).logit for f in files]
+    with ThreadPoolExecutor(16) as pool:
+        got = list(pool.map(lambda i: pipeline.analyze(files[i % 16]).logit, range(320)))
+    np.testing.assert_allclose(got, np.tile(expected, 20), atol=1e-4)
+
+
+def test_one_process_has_one_detector():
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: id(pipeline.load("lens")), range(32)))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("target", [None, FAKE, REAL])
+def test_heatmap_on_request(target):
+    result = pipeline.analyze(
+        png(noise()), explain=pipeline.Explain(Method.GRADCAM_PLUS_PLUS, target)
+    )
+    assert result.heatmap.drawn_by is Method.GRADCAM_PLUS_PLUS
+    assert result.heatmap.target == (result.leans_to if target is None else target)
+    assert result.heatmap.values.shape >= (8, 8)
+
+
+def test_grad_cam_before_and_after_tensorflow_is_the_same_picture():
+    data = samples()[1].png
+    cold = pipeline.Detector("lens")
+    before = pipeline.analyze(data, cold, explain=pipeline.Explain()).heatmap
+    assert before.drawn_by is Method.CAM
+    cold.load_explainer().result()
+    after = pipeline.analyze(data, cold, explain=pipeline.Explain()).heatmap
+    assert after.drawn_by is Method.GRADCAM
+    np.testing.assert_allclose(before.normalised, after.normalised, atol=2e-3)
+
+
+def test_a_failed_explainer_leaves_verdicts_alone_and_can_be_tried_again(monkeypatch):
+    detector = pipeline.Detector("lens")
+    with monkeypatch.context() as broken:
+        broken.setitem(sys.modules, "tf_keras_vis.gradcam", None)
+        assert isinstance(detector.load_explainer().exception(), ImportError)
+    assert pipeline.analyze(png(noise()), detector).verdict in set(Verdict)
+    assert detector.load_explainer().exception() is None
+
+
+def test_a_data_set_file_reaches_the_model_as_it_was_trained_on(real_cifake):
+    detector = pipeline.load("lens")
+    train = real_cifake.train
+    for row in range(0, len(train), 499):
+        data = (real_cifake.root / str(train.names[row])).read_bytes()
+        opened = detector.open(data)
+        np.testing.assert_array_equal(opened.prepared.pixels, train.images[row])

@@ -1,0 +1,72 @@
+import cv2
+import numpy as np
+import pytest
+
+from cifake_core import render
+from cifake_core.samples import samples
+
+
+def test_enlarge_repeats_pixels():
+    pixels = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    big = render.enlarge(pixels, 6)
+    assert big.shape == (6, 6, 3)
+    for y in range(6):
+        for x in range(6):
+            np.testing.assert_array_equal(big[y, x], pixels[y // 3, x // 3])
+
+
+def test_overlay_shows_image_alone_and_map_alone():
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    values = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    np.testing.assert_array_equal(render.overlay(pixels, values, opacity=0), render.enlarge(pixels))
+    alone = render.overlay(pixels, values, opacity=1)
+    other = render.overlay(np.zeros_like(pixels), values, opacity=1)
+    np.testing.assert_array_equal(alone, other)
+    half = render.overlay(pixels, values, opacity=0.5).astype(int)
+    mean = (alone.astype(int) + render.enlarge(pixels)) / 2
+    assert np.abs(half - mean).max() <= 1
+
+
+def test_strongest_place_of_the_map_is_brightest():
+    values = np.zeros((8, 8), np.float32)
+    values[1, 6] = 1
+    picture = render.overlay(np.zeros((32, 32, 3), np.uint8), values, opacity=1)
+    brightness = picture.astype(int).sum(-1)
+    y, x = np.unravel_index(brightness.argmax(), brightness.shape)
+    assert (y * 8 // 384, x * 8 // 384) == (1, 6)
+
+
+@pytest.mark.parametrize("name", render.COLOUR_MAPS)
+def test_colour_maps_grow_steadily_in_lightness(name):
+    bar = render.scale_bar(name, width=256, height=1)
+    lightness = cv2.cvtColor(bar, cv2.COLOR_RGB2LAB)[0, :, 0].astype(int)
+    assert (np.diff(lightness) >= -2).all()
+    assert lightness[-1] - lightness[0] > 120
+
+
+def test_png_round_trip_keeps_channel_order():
+    pixels = np.zeros((4, 5, 3), np.uint8)
+    pixels[..., 0] = 200
+    decoded = cv2.imdecode(np.frombuffer(render.to_png(pixels), np.uint8), cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(decoded[..., ::-1], pixels)
+
+
+@pytest.mark.parametrize("p_fake", [0.0, 0.37, 1.0])
+def test_probability_bar_has_three_zones_and_a_marker(p_fake):
+    bar = render.probability_bar(p_fake, 0.2, 0.8, width=1000)
+    real, unsure, fake = (
+        tuple(bytes.fromhex(render.ANSWER_COLOURS[k][1:])) for k in ("real", "uncertain", "fake")
+    )
+    row = [tuple(int(v) for v in c) for c in bar[0]]
+    assert row[100] == real
+    assert row[600] == unsure
+    assert row[900] == fake
+    white = np.flatnonzero((bar[18] == 255).all(-1))
+    assert abs(white.mean() - np.clip(p_fake * 1000, 6, 993)) <= 1.5
+
+
+def test_samples_are_the_same_every_time_and_have_words():
+    first = [s.png for s in samples()]
+    samples.cache_clear()
+    assert [s.png for s in samples()] == first
+    assert all(s.alt and s.name for s in samples())
