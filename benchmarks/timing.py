@@ -42,5 +42,9 @@ def child(arguments: list[str]) -> tuple[float, float]:
     return time.perf_counter() - start, int(done.stdout) / 1024
 
 
+LINES: list[dict[str, str]] = []
+
+
 def report(what: str, figure: str, goal: str, met: bool) -> None:
-    print(f"{what:58} {figure:34} goal: {goal:24} {'met' if met else 'MISSED'}", flush=True)
+    LINES.append({"what": what.strip(), "figure": figure, "goal": goal})
+    print(f"{what:62} {figure:34} goal: {goal:24} {'met' if met else 'MISSED'}", flush=True)

@@ -201,7 +201,8 @@ def read_all(
             if class_of(name) not in range(len(CLASSES)):
                 image = "the number in brackets is not that of a class"
             if isinstance(image, str):
-                problems.append(f"{name}: {image}")
+                shown = name.encode(errors="backslashreplace").decode()  # names need not be text
+                problems.append(f"{shown}: {image}")
             else:
                 label = LABELS.index(name.split("/")[1].upper())
                 digest = hashlib.sha1(image, usedforsecurity=False).hexdigest()
@@ -232,7 +233,9 @@ def validation_indices(
     size = min(VALIDATION_SIZE, len(train) // 10) if size is None else size
     strata = train.labels.astype(int) * 10 + train.classes
     kinds, counts = np.unique(strata, return_counts=True)
-    room = dict(zip(kinds.tolist(), np.floor(counts * size / len(train)).astype(int), strict=True))
+    share, rest = np.divmod(counts * size, len(train))
+    share[np.argsort(-rest, kind="stable")[: size - share.sum()]] += 1
+    room = dict(zip(kinds.tolist(), share.tolist(), strict=True))
     _, group = np.unique(train.digests, return_inverse=True)
     order = np.argsort(group, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)

@@ -269,6 +269,6 @@ def _domain_doubt(prepared: Prepared) -> str:
     size = prepared.pixels.shape[0]
     return (
         f"Only images that are {size} pixels small as they come can be judged: in others the fine "
-        "texture that gives a generated image away is gone or invented, and the number below is "
-        "no better than a guess."
+        "texture that gives a generated image away is gone or invented, and the model's "
+        "probability is no better than a guess."
     )

@@ -53,7 +53,7 @@ def _grain(image: np.ndarray, amount: float) -> np.ndarray:
 
 def _sunset(size: int) -> np.ndarray:
     x, y = _grid(size)
-    sky = np.stack([250 - 90 * y, 150 - 90 * (y - 0.6) ** 2 * 4, 90 + 110 * (1 - y)], -1)
+    sky = np.stack([60 + 190 * y, 80 + 70 * y, 150 - 70 * y], -1)
     glow = np.exp(-(((x - 0.62) ** 2 + (y - 0.52) ** 2) * 18))[..., None]
     sky = sky + glow * np.array([60, 60, 10])
     hills = y > 0.66 + 0.06 * np.sin(9 * x) + 0.03 * np.sin(23 * x + 1)

@@ -12,7 +12,7 @@ from cifake_core.explain import METHOD_WORDS, Method
 from cifake_core.labels import FAKE, REAL
 from cifake_core.pipeline import Analysis, Detector
 from pages.parts import engine, sources
-from pages.parts.words import HEADLINES, LABEL_NAMES, percent
+from pages.parts.words import HEADLINES, percent
 
 TARGETS = {FAKE: "AI-generated", REAL: "real"}
 
@@ -22,7 +22,7 @@ def show_verdict(analysis: Analysis, model: Detector, source: sources.Source) ->
     st.header(HEADLINES[analysis.verdict], anchor=False)
     sentence = f"Probability of AI-generated: **{percent(analysis.p_fake)}**"
     if analysis.verdict is Verdict.UNCERTAIN:
-        lean = LABEL_NAMES[analysis.leans_to].lower()
+        lean = TARGETS[analysis.leans_to]
         sentence += f". The model's reading leans to *{lean}*, but that is not a verdict."
     st.markdown(sentence)
     st.image(
@@ -44,7 +44,7 @@ def show_verdict(analysis: Analysis, model: Detector, source: sources.Source) ->
         st.info(note, icon=":material/info:")
     if source.truth is not None and st.toggle("Show what it truly is", key="show_truth"):
         st.markdown(
-            f"It is **{LABEL_NAMES[source.truth].lower()}** in CIFAKE, class *{source.class_word}*."
+            f"In CIFAKE it stands as **{TARGETS[source.truth]}**, class *{source.class_word}*."
         )
 
 
@@ -57,7 +57,7 @@ def show_pictures(analysis: Analysis, source: sources.Source) -> None:
             width="stretch",
             output_format="PNG",
             alt=f"{source.words}, as it was given",
-            caption=f"{source.words.capitalize()}: {analysis.opened.width}x"
+            caption=f"{source.words[0].upper()}{source.words[1:]}: {analysis.opened.width}x"
             f"{analysis.opened.height} pixels, {analysis.opened.format}",
         )
     with seen:

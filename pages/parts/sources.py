@@ -35,8 +35,7 @@ def choose() -> Source | None:
             key="upload",
             on_change=_take_widget,
             args=("upload", "your image"),
-            # Our own sentence up to twice the limit; beyond, the browser does not send it.
-            max_upload_size=2 * images.MAX_BYTES // 2**20,
+            max_upload_size=images.MAX_BYTES // 2**20,
             help=f"{', '.join(images.FORMATS)}; nothing is stored.",
         )
     with camera:

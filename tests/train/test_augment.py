@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from train.augment import augment, jpeg_round_trip
+from train.config import Config
+
+NOTHING = {"flip": False, "shift": 0}
+
+
+def changed(batch: np.ndarray, seed: int = 0, **settings) -> np.ndarray:
+    config = Config("lens", 1, **(NOTHING | settings))
+    return augment(batch, config, np.random.default_rng(seed))
+
+
+@pytest.fixture
+def batch() -> np.ndarray:
+    rng = np.random.default_rng(3)
+    coarse = rng.integers(0, 256, (40, 4, 4, 3), np.uint8)
+    return np.stack([cv2.resize(c, (32, 32), interpolation=cv2.INTER_CUBIC) for c in coarse])
+
+
+EVERYTHING = {"flip": True, "shift": 3, "blur": 0.5, "noise": 0.5, "jpeg": 0.5}
+
+
+def test_result_depends_on_the_seed_alone_and_the_batch_is_left_as_it_was(batch):
+    before = batch.copy()
+    first, again, other = (changed(batch, seed, **EVERYTHING) for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert np.array_equal(batch, before)
+    assert first.dtype == np.uint8
+    assert first.shape == batch.shape
+
+
+def test_nothing_asked_for_is_nothing_done(batch):
+    assert np.array_equal(changed(batch), batch)
+
+
+def test_read_only_memory_is_no_obstacle(batch):
+    batch.setflags(write=False)
+    assert changed(batch, **EVERYTHING).shape == batch.shape
+
+
+def test_flip_mirrors_about_half_of_the_images_left_to_right(batch):
+    out = changed(batch, flip=True)
+    kept = [np.array_equal(o, b) for o, b in zip(out, batch, strict=True)]
+    mirrored = [np.array_equal(o, b[:, ::-1]) for o, b in zip(out, batch, strict=True)]
+    assert np.all(np.logical_xor(kept, mirrored))
+    assert 10 <= sum(mirrored) <= 30
+
+
+def test_shift_moves_each_image_by_whole_pixels_with_reflected_edges(batch):
+    out = changed(batch, shift=3)
+    found = set()
+    for image, moved in zip(batch, out, strict=True):
+        padded = np.pad(image, ((3, 3), (3, 3), (0, 0)), mode="reflect")
+        at = [
+            (r - 3, c - 3)
+            for r in range(7)
+            for c in range(7)
+            if np.array_equal(padded[r : r + 32, c : c + 32], moved)
+        ]
+        assert len(at) == 1
+        found.add(at[0])
+    rows, columns = zip(*found, strict=True)
+    assert len(found) > 15
+    assert {min(rows), max(rows), min(columns), max(columns)} == {-3, 3}
+
+
+def test_blur_takes_detail_away_and_keeps_the_mean(batch):
+    noisy = np.random.default_rng(0).integers(0, 256, batch.shape, np.uint8)
+    out = changed(noisy, blur=1.0, blur_sigma=(0.8, 0.8)).astype(float)
+    step = np.abs(np.diff(out, axis=2)).mean() / np.abs(np.diff(noisy.astype(float), axis=2)).mean()
+    assert step < 0.5
+    assert abs(out.mean() - noisy.mean()) < 1
+    weak = changed(noisy, blur=1.0, blur_sigma=(0.3, 0.3)).astype(float)
+    assert np.abs(weak - noisy).mean() < np.abs(out - noisy).mean()
+
+
+def test_noise_has_the_asked_for_spread_and_no_bias():
+    grey = np.full((64, 32, 32, 3), 128, np.uint8)
+    difference = changed(grey, noise=1.0, noise_sigma=(0.05, 0.05)).astype(float) - 128
+    assert difference.std() == pytest.approx(0.05 * 255, rel=0.02)
+    assert abs(difference.mean()) < 0.2
+
+
+def test_noise_is_clipped_and_does_not_wrap_around():
+    for level in (0, 255):
+        flat = np.full((8, 32, 32, 3), level, np.uint8)
+        out = changed(flat, noise=1.0, noise_sigma=(0.05, 0.05)).astype(int)
+        assert np.abs(out - level).max() < 128
+
+
+def test_jpeg_keeps_the_order_of_the_channels():
+    flat = np.zeros((2, 32, 32, 3), np.uint8)
+    flat[0, ..., 0], flat[1, ..., 2] = 200, 200
+    out = changed(flat, jpeg=1.0).astype(int)
+    assert np.abs(out - flat).max() < 12
+
+
+def test_jpeg_of_lower_quality_is_further_away(batch):
+    noisy = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    gaps = [
+        np.abs(jpeg_round_trip(noisy, quality).astype(int) - noisy).mean()
+        for quality in (95, 70, 40)
+    ]
+    assert gaps[0] < gaps[1] < gaps[2]
+    fine = changed(batch, jpeg=1.0, jpeg_quality=(95, 95))
+    assert np.array_equal(fine, [jpeg_round_trip(image, 95) for image in batch])
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "noise", "blur"])
+def test_chance_is_for_each_image(kind):
+    many = np.random.default_rng(0).integers(0, 256, (400, 8, 8, 3), np.uint8)
+    settings = {"blur_sigma": (0.8, 0.8), "noise_sigma": (0.1, 0.1), kind: 0.25}
+    touched = (changed(many, **settings) != many).any(axis=(1, 2, 3))
+    assert 70 <= touched.sum() <= 130

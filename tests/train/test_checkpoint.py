@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from train import checkpoint
+
+
+def state(step: int) -> list[np.ndarray]:
+    """More than ten arrays, so that an order by name other than by number shows."""
+    return [np.full((2, i + 1), 100 * step + i, np.float32) for i in range(12)]
+
+
+def assert_holds(folder: Path, step: int) -> None:
+    found, arrays = checkpoint.load(folder)
+    assert found == step
+    assert len(arrays) == 12
+    assert all(np.array_equal(a, b) for a, b in zip(arrays, state(step), strict=True))
+
+
+def newest(folder: Path) -> Path:
+    return folder / json.loads((folder / checkpoint.POINTER).read_text())[0]["slot"]
+
+
+def damage(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_nothing_saved_is_nothing_loaded(tmp_path):
+    assert checkpoint.load(tmp_path) is None
+
+
+def test_slots_are_written_in_turn(tmp_path):
+    used = []
+    for step in (1, 2, 3, 4):
+        checkpoint.save(tmp_path, step, state(step))
+        assert_holds(tmp_path, step)
+        used.append(newest(tmp_path).name)
+    assert used == [*checkpoint.SLOTS, *checkpoint.SLOTS]
+    assert {p.name for p in tmp_path.iterdir()} == {checkpoint.POINTER, *checkpoint.SLOTS}
+
+
+@pytest.mark.parametrize("how", [damage, Path.unlink, lambda p: p.write_bytes(b"")])
+def test_damaged_newest_slot_falls_back_to_the_one_before(tmp_path, how):
+    for step in (1, 2, 3):
+        checkpoint.save(tmp_path, step, state(step))
+    how(newest(tmp_path))
+    assert_holds(tmp_path, 2)
+
+
+def test_after_a_fall_back_the_good_slot_is_kept_until_a_new_one_is_whole(tmp_path, monkeypatch):
+    for step in (1, 2, 3):
+        checkpoint.save(tmp_path, step, state(step))
+    damage(newest(tmp_path))
+    write = checkpoint.replace
+
+    def stop_before_the_pointer(path: Path, data: bytes) -> None:
+        if path.name == checkpoint.POINTER:
+            raise InterruptedError
+        write(path, data)
+
+    monkeypatch.setattr(checkpoint, "replace", stop_before_the_pointer)
+    with pytest.raises(InterruptedError):
+        checkpoint.save(tmp_path, 4, state(4))
+    assert_holds(tmp_path, 2)
+    monkeypatch.undo()
+    checkpoint.save(tmp_path, 4, state(4))
+    assert_holds(tmp_path, 4)
+    damage(newest(tmp_path))
+    assert_holds(tmp_path, 2)
+
+
+def test_both_slots_damaged_is_nothing_loaded(tmp_path):
+    for step in (1, 2):
+        checkpoint.save(tmp_path, step, state(step))
+    for slot in checkpoint.SLOTS:
+        damage(tmp_path / slot)
+    assert checkpoint.load(tmp_path) is None
+    checkpoint.save(tmp_path, 1, state(1))
+    assert_holds(tmp_path, 1)
+
+
+@pytest.mark.parametrize("file", range(2))
+@pytest.mark.parametrize("share", [0, 0.5, 1])
+def test_a_stop_at_any_byte_of_writing_leaves_the_last_checkpoint(
+    tmp_path, monkeypatch, file, share
+):
+    """What a kill leaves: slot (file 0) or pointer (file 1) written to a share, not renamed."""
+    for step in (1, 2):
+        checkpoint.save(tmp_path, step, state(step))
+    writes, write = [], checkpoint.replace
+
+    def torn(path: Path, data: bytes) -> None:
+        writes.append(path)
+        if len(writes) <= file:
+            return write(path, data)
+        path.with_name(f".{path.name}.part").write_bytes(data[: int(share * len(data))])
+        raise InterruptedError
+
+    monkeypatch.setattr(checkpoint, "replace", torn)
+    with pytest.raises(InterruptedError):
+        checkpoint.save(tmp_path, 3, state(3))
+    assert_holds(tmp_path, 2)
+    monkeypatch.undo()
+    checkpoint.save(tmp_path, 3, state(3))
+    assert_holds(tmp_path, 3)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_replace_writes_over_and_leaves_no_part(tmp_path):
+    path = tmp_path / "file"
+    checkpoint.replace(path, b"old and long")
+    checkpoint.replace(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]

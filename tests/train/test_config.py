@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+
+from cifake_core.errors import ConfigError
+from train.config import RECIPES, Config, from_mapping, load_recipe
+
+RECIPE_NAMES = sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def config(**values) -> Config:
+    return from_mapping({"model": "lens", "epochs": 1} | values)
+
+
+@pytest.fixture
+def recipe(tmp_path) -> str:
+    path = tmp_path / "some.toml"
+    path.write_text('model = "lens"\nepochs = 3\n[model_args]\ndropout = 0.5\n')
+    return str(path)
+
+
+@pytest.mark.parametrize("name", RECIPE_NAMES)
+def test_shipped_recipe_opens_with_its_command(name):
+    first, *_ = (RECIPES / f"{name}.toml").read_text().splitlines()
+    assert re.match(rf"# python -m train\.train --recipe {name}\b", first)
+    assert load_recipe(name).epochs >= 1
+
+
+def test_lens_is_among_the_recipes():
+    assert "lens" in RECIPE_NAMES
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("epochs", 2.0),
+        ("epochs", True),
+        ("epochs", "2"),
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("devices", 0),
+        ("checkpoint_every", 0),
+        ("validate_every", -1),
+        ("model", 3),
+        ("model_args", [1]),
+        ("learning_rate", "fast"),
+        ("learning_rate", False),
+        ("flip", 1),
+        ("warmup", 1.5),
+        ("warmup", float("nan")),
+        ("jpeg", -0.1),
+        ("noise", 2),
+        ("ema", 1.0),
+        ("seed", -1),
+        ("limit", -1),
+        ("shift", -1),
+        ("dtype", "float12"),
+        ("jpeg_quality", (40,)),
+        ("jpeg_quality", (95, 40)),
+        ("jpeg_quality", (40.5, 95)),
+        ("jpeg_quality", (0, 101)),
+        ("jpeg_quality", (True, 95)),
+        ("blur_sigma", (0, 0.5)),
+        ("noise_sigma", (-0.1, 0.1)),
+        ("noise_sigma", "0.1"),
+    ],
+)
+def test_wrong_value_is_refused_by_name(key, value):
+    with pytest.raises(ConfigError, match=key):
+        config(**{key: value})
+
+
+def test_unknown_key_is_refused_and_the_known_ones_are_named():
+    with pytest.raises(ConfigError, match=r"'learning_rat'.*learning_rate"):
+        config(learning_rat=1)
+
+
+@pytest.mark.parametrize("missing", ["model", "epochs"])
+def test_missing_key_is_named(missing):
+    values = {"model": "lens", "epochs": 1}
+    del values[missing]
+    with pytest.raises(ConfigError, match=missing):
+        from_mapping(values)
+
+
+def test_whole_numbers_and_lists_become_what_the_field_says():
+    made = config(learning_rate=1, jpeg_quality=[50, 60])
+    assert isinstance(made.learning_rate, float)
+    assert made.jpeg_quality == (50, 60)
+    assert made.as_dict()["jpeg_quality"] == (50, 60)
+
+
+def test_config_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config().epochs = 2
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("epochs=7", "epochs", 7),
+        ("learning_rate=1e-3", "learning_rate", 1e-3),
+        ("flip=false", "flip", False),
+        ("model=lens", "model", "lens"),
+        ('model="lens"', "model", "lens"),
+        (" epochs = 7 ", "epochs", 7),
+        ("jpeg_quality=[50, 60]", "jpeg_quality", (50, 60)),
+        ("model_args.widths=[4, 4, 8]", "model_args", {"dropout": 0.5, "widths": [4, 4, 8]}),
+        ("model_args.dropout=0.25", "model_args", {"dropout": 0.25}),
+        ("model_args={}", "model_args", {}),
+    ],
+)
+def test_set_replaces_a_value(recipe, text, key, value):
+    changed = load_recipe(recipe, [text])
+    assert getattr(changed, key) == value
+    others = {f.name for f in dataclasses.fields(Config)} - {key}
+    assert all(getattr(changed, o) == getattr(load_recipe(recipe), o) for o in others)
+
+
+def test_later_set_wins(recipe):
+    assert load_recipe(recipe, ["epochs=5", "epochs=6"]).epochs == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("epochs", "key=value"),
+        ("=5", "''"),
+        ("epochs.x=5", "epochs"),
+        ("flip.x=1", "flip"),
+        ("epochs=", "epochs"),
+        ("epochs=2000-01-01", "epochs"),
+        ("flip=False", "flip"),
+    ],
+)
+def test_set_that_says_nothing_sensible_is_refused(recipe, text, said):
+    with pytest.raises(ConfigError, match=said):
+        load_recipe(recipe, [text])
+
+
+def test_recipe_that_is_not_there_or_no_toml(tmp_path):
+    with pytest.raises(ConfigError, match=r"'no-such'.*lens"):
+        load_recipe("no-such")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("model = lens")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load_recipe(str(broken))
+    broken.write_bytes(b"model = '\xff'")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load_recipe(str(broken))

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+from collections import deque
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+from runs import Run, assert_same_result, checkpointed, finished, log, weights
+
+from cifake_core import dataset
+from train import checkpoint
+from train.config import load_recipe
+
+EPOCH, STEPS = 11, 11 * 6  # small.toml on tiny_cifake: 180 rows in batches of 16, 6 epochs
+LOGGED = sorted({*range(3, STEPS + 1, 3), *range(EPOCH, STEPS + 1, EPOCH)})
+KILLS = 22
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_cifake, tmp_path_factory) -> Path:
+    """A run that nothing disturbed."""
+    return finished(tiny_cifake, tmp_path_factory.mktemp("runs") / "whole")
+
+
+def test_whole_run_leaves_its_records(whole, tiny_cifake):
+    record = json.loads((whole / "config.json").read_text())
+    assert record["config"]["batch_size"] == 16
+    assert record["data_sha256"] == dataset.load(tiny_cifake).sha256
+    assert [e["step"] for e in log(whole)] == LOGGED
+    validated = [e["step"] for e in log(whole) if "validation_loss" in e]
+    assert validated == list(range(EPOCH, STEPS + 1, EPOCH))
+    assert np.all(np.isfinite([e["loss"] for e in log(whole)]))
+    result = json.loads((whole / "result.json").read_text())
+    # Not the accuracy: in so few steps batch normalisation's running means lag behind.
+    assert result["validation_auroc"] > 0.9
+    assert result["parameters"] == 2309
+    assert sum(w.size for w in weights(whole).values()) == 2309, "more than the model is stored"
+    assert not list(whole.glob(".*")), "temporary files are left"
+
+
+def test_final_weights_are_the_average_and_not_the_last(whole, tiny_cifake, tmp_path):
+    plain = finished(tiny_cifake, tmp_path / "plain", "--set", "ema=0")
+    a, b = weights(whole), weights(plain)
+    kernels = [k for k in a if a[k].ndim == 4]
+    assert kernels
+    assert not any(np.array_equal(a[k], b[k]) for k in kernels)
+    # What training itself computes is the same with and without the average.
+    assert [e["loss"] for e in log(whole)] == [e["loss"] for e in log(plain)]
+
+
+def test_starting_a_finished_run_again_changes_nothing(whole, tiny_cifake):
+    before, entries = weights(whole), log(whole)
+    finished(tiny_cifake, whole)
+    after = weights(whole)
+    assert all(np.array_equal(before[k], after[k]) for k in before)
+    assert log(whole) == entries
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--set", "learning_rat=1"], "learning_rat"),
+        (["--set", "epochs=many"], "epochs"),
+        (["--set", "model=lense"], "lense"),
+        (["--set", "model_args.width=3"], "model_args"),
+        (["--recipe", "no-such-recipe"], "no-such-recipe"),
+        (["--data", "no-such-folder"], "no-such-folder"),
+        (["--set", "devices=2", "--set", "batch_size=15"], "devices"),
+    ],
+)
+def test_wrong_setting_is_one_sentence_and_exit_1(tiny_cifake, tmp_path, options, said):
+    with Run(tiny_cifake, tmp_path / "run", *options) as run:
+        code, text = run.wait()
+    assert code == 1
+    assert said in text
+    assert "Traceback" not in text
+    assert len([line for line in text.splitlines() if line.startswith("error: ")]) == 1
+    assert not (tmp_path / "run").exists(), "the right settings would be refused next"
+
+
+def test_folder_of_another_run_is_refused(whole, tiny_cifake):
+    before = (whole / "metrics.jsonl").read_bytes()
+    with Run(tiny_cifake, whole, "--set", "seed=2") as run:
+        code, text = run.wait()
+    assert code == 1
+    assert "other settings" in text
+    assert (whole / "metrics.jsonl").read_bytes() == before
+
+
+def test_loss_that_is_not_a_number_stops_the_run(tiny_cifake, tmp_path):
+    with Run(tiny_cifake, tmp_path / "run", "--set", "learning_rate=1e38") as run:
+        code, text = run.wait()
+    assert code == 1
+    assert "Traceback" not in text
+    assert "learning_rate" in text
+    assert not (tmp_path / "run" / "result.json").exists()
+    assert all(np.isfinite(e["loss"]) for e in log(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stop_keeps_every_step_and_the_run_goes_on(whole, tiny_cifake, tmp_path, number):
+    folder = tmp_path / "run"
+    with Run(tiny_cifake, folder) as run:
+        run.until_step(7)
+        code, text = run.end(number)
+    assert code == 130, text
+    assert "Traceback" not in text
+    stopped = checkpointed(folder)
+    assert f"after step {stopped}" in text
+    assert 7 <= stopped < STEPS
+    finished(tiny_cifake, folder)
+    assert [e["step"] for e in log(folder)] == sorted({*LOGGED, stopped})
+    assert_same_result(folder, whole)
+
+
+def test_killed_run_ends_like_an_undisturbed_one(whole, tiny_cifake, tmp_path):
+    """kill -9 while it starts, trains and writes; each time the same command goes on."""
+    folder, moments = tmp_path / "run", random.Random(20)
+    for _ in range(4):  # while it imports and builds: nothing is to be lost yet
+        with Run(tiny_cifake, folder) as run:
+            time.sleep(moments.uniform(0, 2.5))
+            assert run.end(signal.SIGKILL)[0] == -signal.SIGKILL
+    targets = sorted(moments.sample(range(STEPS - 12), KILLS - 4))
+    with ExitStack() as stack:
+
+        def spare() -> Run:
+            return stack.enter_context(Run(tiny_cifake, folder, warm=True))
+
+        spares = deque(spare() for _ in range(3))
+        for i, target in enumerate(targets):
+            run = spares.popleft().go()
+            spares.append(spare())
+            before = checkpointed(folder)
+            run.until_step(target)
+            if i % 3 == 0:
+                run.until_writing()
+            else:
+                time.sleep(moments.uniform(0, 0.05))
+            assert run.end(signal.SIGKILL)[0] == -signal.SIGKILL
+            kept = checkpoint.load(folder)
+            assert (kept[0] if kept else 0) >= max(before, target)
+        code, text = spares.popleft().go().wait()
+    assert code == 0, text
+    assert "continuing" in text
+    assert [e["step"] for e in log(folder)] == LOGGED
+    assert [e["loss"] for e in log(folder)] == [e["loss"] for e in log(whole)]
+    assert_same_result(folder, whole)
+
+
+def test_small_recipe_is_what_the_numbers_above_say():
+    config = load_recipe(str(Path(__file__).with_name("small.toml")))
+    assert (config.epochs, config.batch_size, config.checkpoint_every) == (6, 16, 3)
