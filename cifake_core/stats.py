@@ -7,9 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cifake_core import dataset
+from cifake_core import dataset, locate
 from cifake_core.labels import CLASSES, FAKE, LABELS
 from cifake_core.metrics import auroc
+from cifake_core.progress import Progress
 
 # Pairs of pixel-identical images in the official set, counted over all of its files.
 KNOWN_DUPLICATES = {"test_fake_also_in_train": 378, "pairs_in_train": 920, "pairs_in_test": 38}
@@ -41,7 +42,7 @@ def duplicates(train: dict[str, np.ndarray], test: dict[str, np.ndarray]) -> dic
     return found
 
 
-def check(root: Path, progress: dataset.Progress | None = None) -> tuple[list[str], list[str]]:
+def check(root: Path, progress: Progress | None = None) -> tuple[list[str], list[str]]:
     """Decode every file of the set afresh.
 
     Returns:
@@ -49,7 +50,7 @@ def check(root: Path, progress: dataset.Progress | None = None) -> tuple[list[st
     """
     sha256, columns, problems = dataset.read_all(root, progress)
     report = [f"data set  {root}", f"sha256    {sha256}"]
-    for split in dataset.SPLITS:
+    for split in locate.SPLITS:
         labels, sizes = columns[split]["labels"], columns[split]["file_sizes"]
         for number, label in enumerate(LABELS):
             mine = sizes[labels == number]

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import encoders
 import hostile
 import numpy as np
 import pytest
@@ -195,8 +196,8 @@ def test_corpus(capsys: pytest.CaptureFixture[str]) -> None:
 # --- Our own damage ---
 
 SOURCES = {
-    "JPEG": [{"quality": 80}, {"progressive": True}, {"exif": hostile.exif(6)}],
-    "PNG": [{}, {"pnginfo": None, "exif": hostile.exif(3)}],
+    "JPEG": [{"quality": 80}, {"progressive": True}, {"exif": encoders.exif(6)}],
+    "PNG": [{}, {"pnginfo": None, "exif": encoders.exif(3)}],
     "WEBP": [{"quality": 80}, {"lossless": True}],
     "GIF": [{}, {"interlace": 1}],
     "BMP": [{}],
@@ -231,10 +232,11 @@ def mutations() -> Iterator[tuple[str, bytes]]:
     noise = np.random.default_rng(3).integers(0, 40, (40, 48, 3), dtype=np.uint8)
     for form, variants in SOURCES.items():
         sources = [
-            hostile.encode(hostile.picture() // 2 + noise, form, **options) for options in variants
+            encoders.encode(encoders.picture() // 2 + noise, form, **options)
+            for options in variants
         ]
         if form in ("GIF", "WEBP", "PNG"):
-            sources.append(hostile.frames(form))
+            sources.append(encoders.frames(form))
         for number in range(MUTATIONS):
             yield f"{form} {number}", damaged(sources[number % len(sources)], rng)
 
@@ -281,7 +283,7 @@ def test_the_watch_itself(body: str, outcome: str, monkeypatch: pytest.MonkeyPat
     changed = CHILD.replace("def peak", errors + fault + "def peak", 1)
     monkeypatch.setattr(module, "CHILD", changed)
     monkeypatch.setattr(module, "SECONDS", 2.0 if outcome == "hang" else 30.0)
-    good = hostile.encode(hostile.picture(), "PNG")
+    good = encoders.encode(encoders.picture(), "PNG")
     findings = run([("first", good), ("culprit", b"bad"), ("last", good)])
     assert findings.outcomes == Counter({"ok": 2, outcome: 1})
     assert [line.split(":")[0] for line in findings.bad] == ["culprit"]

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cifake_core import dataset, stats
+from cifake_core import dataset, locate, stats
 from cifake_core.__main__ import main
 
 
@@ -91,7 +91,7 @@ def test_the_process_ends_with_the_status(tiny_cifake, tmp_path):
 def test_no_data_set_is_one_sentence(action, capsys, tmp_path):
     out = tmp_path / "dataset.json"
     assert main(["data", action, *(["--out", str(out)] if action == "stats" else [])]) == 2
-    assert capsys.readouterr() == ("", f"error: {dataset.HOW_TO_GET_IT}\n")
+    assert capsys.readouterr() == ("", f"error: {locate.HOW_TO_GET_IT}\n")
     assert not out.exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cifake_core import dataset
+from cifake_core import dataset, locate
 from cifake_core.errors import DatasetError
 
 FOLDERS = ("train/FAKE", "train/REAL", "test/FAKE", "test/REAL")
@@ -69,22 +70,22 @@ def files_of(root: Path) -> dict[str, bytes]:
 def test_the_first_place_that_holds_the_set_wins(tmp_path, monkeypatch):
     places = {name: small_set(tmp_path / name) for name in ("explicit", "variable")}
     here = small_set(Path("data/cifake"))
-    kaggle = tmp_path / "kagglehub" / "datasets" / dataset.KAGGLE_HANDLE / "versions"
+    kaggle = tmp_path / "kagglehub" / "datasets" / locate.KAGGLE_HANDLE / "versions"
     small_set(kaggle / "2")
     small_set(kaggle / "10")
 
     monkeypatch.setenv("CIFAKE_DATA", str(places["variable"]))
-    assert dataset.find(places["explicit"]) == places["explicit"]
-    assert dataset.find() == places["variable"]
+    assert locate.find(places["explicit"]) == places["explicit"]
+    assert locate.find() == places["variable"]
     monkeypatch.delenv("CIFAKE_DATA")
-    assert dataset.find() == here
+    assert locate.find() == here
     shutil.rmtree("data")
-    assert dataset.find() == kaggle / "10", "the newest version, by number and not by letters"
+    assert locate.find() == kaggle / "10", "the newest version, by number and not by letters"
     shutil.rmtree(kaggle)
     with pytest.raises(DatasetError) as caught:
-        dataset.find()
-    assert str(caught.value) == dataset.HOW_TO_GET_IT
-    assert all(word in dataset.HOW_TO_GET_IT for word in ("data fetch", "CIFAKE_DATA"))
+        locate.find()
+    assert str(caught.value) == locate.HOW_TO_GET_IT
+    assert all(word in locate.HOW_TO_GET_IT for word in ("data fetch", "CIFAKE_DATA"))
 
 
 def test_what_was_named_is_never_passed_over(tmp_path, monkeypatch):
@@ -92,18 +93,18 @@ def test_what_was_named_is_never_passed_over(tmp_path, monkeypatch):
     (tmp_path / "half" / "train" / "REAL").mkdir(parents=True)
     for wrong in ("missing", "half"):
         with pytest.raises(DatasetError, match=wrong):
-            dataset.find(tmp_path / wrong)
+            locate.find(tmp_path / wrong)
         monkeypatch.setenv("CIFAKE_DATA", str(tmp_path / wrong))
         with pytest.raises(DatasetError, match=wrong):
-            dataset.find()
+            locate.find()
 
 
 @pytest.mark.parametrize("inside", [".", "cifake", "CIFAKE"])
 def test_a_folder_that_holds_the_set_one_level_down(tmp_path, inside):
-    assert small_set(tmp_path / "named" / inside) == dataset.find(tmp_path / "named")
+    assert small_set(tmp_path / "named" / inside) == locate.find(tmp_path / "named")
 
 
-@pytest.mark.parametrize("prefix", ["", "./", "cifake/", "./a/b/"])
+@pytest.mark.parametrize("prefix", ["", "./", "cifake/", "./a/b/c/"])
 @pytest.mark.parametrize("kind", ["tar.xz", "tar.gz", "zip"])
 def test_archives_of_every_layout_give_the_same_files(tmp_path, cache, kind, prefix):
     plain = files_of(small_set(tmp_path / "plain"))
@@ -111,7 +112,7 @@ def test_archives_of_every_layout_give_the_same_files(tmp_path, cache, kind, pre
     members |= {prefix + "README.md": b"no image", prefix + "train/REAL/notes.txt": b"no image"}
     target = tmp_path / f"packed.{kind}"
     pack_zip(target, members) if kind == "zip" else pack_tar(target, members, f"w:{kind[4:]}")
-    root = dataset.find(target)
+    root = locate.find(target)
     assert root.is_relative_to(cache)
     assert files_of(root) == plain
 
@@ -119,10 +120,10 @@ def test_archives_of_every_layout_give_the_same_files(tmp_path, cache, kind, pre
 def test_an_archive_is_found_in_the_data_folder_and_unpacked_once(tmp_path, monkeypatch):
     Path("data").mkdir()
     pack_tar(Path("data/cifake.tar.xz"), files_of(small_set(tmp_path / "plain")))
-    root = dataset.find()
+    root = locate.find()
     (root / "train/REAL/0001.jpg").write_bytes(b"still the same folder")
-    monkeypatch.setattr(dataset, "_members", None)  # unpacking again would call it
-    assert dataset.find() == root
+    monkeypatch.setattr(locate, "_members", None)  # unpacking again would call it
+    assert locate.find() == root
     assert (root / "train/REAL/0001.jpg").read_bytes() == b"still the same folder"
 
 
@@ -148,7 +149,7 @@ def test_no_member_is_written_outside(tmp_path, cache, kind):
                 link = tarfile.TarInfo(f"train/REAL/link{number}.jpg")
                 link.type, link.linkname = form, "/etc/hostname"
                 packed.addfile(link)
-    root = dataset.find(archive)
+    root = locate.find(archive)
     assert files_of(root) == good | {"train/FAKE/0002.jpg": b"good"}
     assert set(files_of(tmp_path)) == {
         archive.name,
@@ -167,13 +168,13 @@ def test_archives_that_are_refused_leave_nothing_behind(tmp_path, cache, monkeyp
     pack_tar(tmp_path / "big.tar.xz", {name: bytes(64 * 1024 + 1)})
     pack_zip(tmp_path / "big.zip", {name: bytes(64 * 1024 + 1)})
     pack_zip(tmp_path / "nul.zip", {"train/REAL/" + "x" * 300 + ".jpg": b"a name too long"})
-    monkeypatch.setattr(dataset, "_MAX_FILES", 3)
+    monkeypatch.setattr(locate, "_MAX_FILES", 3)
     pack_zip(tmp_path / "many.zip", {f"train/REAL/{i}.jpg": b"" for i in range(4)})
     archives = sorted(p for p in tmp_path.iterdir() if p.name != "whole.tar.xz" and p.is_file())
     assert len(archives) == 7
     for archive in archives:
         with pytest.raises(DatasetError, match=archive.name):
-            dataset.find(archive)
+            locate.find(archive)
         assert not list((cache / "unpacked").iterdir()), archive.name
 
 
@@ -197,6 +198,15 @@ def test_the_cache_follows_the_content(tmp_path, cache, monkeypatch):
     assert dataset.load(root).sha256 == second.sha256
     monkeypatch.setattr(dataset, "read_all", None)  # decoding again would call it
     assert dataset.load(root).sha256 == second.sha256
+
+
+def test_a_file_of_the_same_size_and_another_time_is_read_again(tmp_path):
+    root = small_set(tmp_path / "set")
+    file = root / "train/FAKE/0001.jpg"
+    for seed in (1, 2):
+        file.write_bytes(encoded(seed).ljust(4096, b"\0"))  # decoders stop at the end of image
+        os.utime(file, (seed, seed))
+        assert np.array_equal(dataset.load(root).train.images[1], np.array(Image.open(file)))
 
 
 def test_two_processes_at_once(tmp_path, cache, tiny_cifake):
@@ -248,7 +258,7 @@ def test_a_wrong_file_is_named(tmp_path, cache, kind):
     printable = name.replace("\udcff", "\\udcff")
     assert problems[0].startswith(f"train/REAL/{printable}: ")
     assert words in problems[0]
-    assert [len(columns[split]["labels"]) for split in dataset.SPLITS] == [4, 4]
+    assert [len(columns[split]["labels"]) for split in locate.SPLITS] == [4, 4]
     with pytest.raises(DatasetError, match="1 files of the data set are wrong") as caught:
         dataset.load(root)
     assert problems[0] in str(caught.value)

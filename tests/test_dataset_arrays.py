@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cifake_core import dataset
+from cifake_core import dataset, locate
 from cifake_core.errors import DatasetError
 from cifake_core.labels import FAKE, REAL
 
@@ -69,17 +69,17 @@ def test_coming_second_is_no_error_but_a_blocked_place_is(tmp_path):
     for folder, text in ((work, "mine"), (target, "first")):
         folder.mkdir()
         (folder / "file").write_text(text)
-    dataset._move_into_place(work, target)
+    locate.move_into_place(work, target)
     assert (target / "file").read_text() == "first"
     blocked.write_text("a file")
     with pytest.raises(NotADirectoryError):
-        dataset._move_into_place(work, blocked)
+        locate.move_into_place(work, blocked)
 
 
 def test_fetch_without_kagglehub_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     with pytest.raises(DatasetError) as caught:
-        dataset.fetch()
+        locate.fetch()
     assert str(caught.value) == (
         "Fetching needs the kagglehub package: run `pip install kagglehub`, then try again."
     )
@@ -95,20 +95,20 @@ def test_fetch_gives_the_root_or_says_what_went_wrong(monkeypatch, tmp_path, tin
         return answers.pop(0)
 
     monkeypatch.setitem(sys.modules, "kagglehub", SimpleNamespace(dataset_download=download))
-    assert dataset.fetch() == tiny_cifake
+    assert locate.fetch() == tiny_cifake
     with pytest.raises(DatasetError, match="does not hold train/ and test/"):
-        dataset.fetch()
+        locate.fetch()
     with pytest.raises(DatasetError, match="no route to host"):
-        dataset.fetch()
+        locate.fetch()
     assert asked == ["birdy654/cifake-real-and-ai-generated-synthetic-images"] * 3
 
 
 def test_cache_dir(monkeypatch, tmp_path):
     monkeypatch.setenv("CIFAKE_CACHE", str(tmp_path / "named"))
-    assert dataset.cache_dir() == tmp_path / "named"
+    assert locate.cache_dir() == tmp_path / "named"
     monkeypatch.delenv("CIFAKE_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert dataset.cache_dir() == tmp_path / "xdg" / "cifake-lens"
+    assert locate.cache_dir() == tmp_path / "xdg" / "cifake-lens"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert dataset.cache_dir() == tmp_path / ".cache" / "cifake-lens"
+    assert locate.cache_dir() == tmp_path / ".cache" / "cifake-lens"

@@ -124,6 +124,9 @@ def test_calibration_error_of_the_sure():
     right = np.array([True, True, False, False])
     assert metrics.expected_calibration_error(sure, right) == 0
     assert metrics.expected_calibration_error(sure, ~right) == 1
+    # A confidence of 1 shares the last bin with 0.99: one right of two at 0.995.
+    mixed = metrics.expected_calibration_error(np.array([1, 0.99]), np.array([False, True]))
+    assert mixed == pytest.approx(0.495)
 
 
 def test_brier_by_hand():

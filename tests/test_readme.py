@@ -34,8 +34,3 @@ def test_local_links_lead_somewhere():
     assert targets
     for target in targets:
         assert (ROOT / target).is_file(), target
-
-
-def test_python_versions_agree():
-    assert "Python 3.11 to 3.13" in README
-    assert 'requires-python = ">=3.11,<3.14"' in (ROOT / "pyproject.toml").read_text()

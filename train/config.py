@@ -26,6 +26,8 @@ class Config:
     batch_size: int = 256
     learning_rate: float = 3e-3  # peak of the one-cycle schedule
     warmup: float = 0.2  # share of all steps spent rising to the peak
+    tail_epochs: int = 0  # more epochs at the end, in a cycle of their own, on clean images
+    tail_learning_rate: float = 5e-4
     weight_decay: float = 0.05
     label_smoothing: float = 0.0
     ema: float = 0.998  # decay of the weight average; 0 ships the last weights
@@ -54,7 +56,7 @@ class Config:
         for key in ("warmup", "jpeg", "noise", "blur", "label_smoothing"):
             if not 0 <= getattr(self, key) <= 1:
                 raise ConfigError(f"{key} must lie between 0 and 1.")
-        for key in ("shift", "limit", "seed"):
+        for key in ("shift", "limit", "seed", "tail_epochs"):
             if getattr(self, key) < 0:
                 raise ConfigError(f"{key} must be at least 0.")
         if not 0 <= self.ema < 1:

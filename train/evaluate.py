@@ -24,8 +24,8 @@ from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
 from cifake_core.predict import Engine
 from cifake_core.preprocess import PREPROCESS_ID
+from cifake_core.progress import progress_bar
 from train.checkpoint import replace
-from train.train import dataset_progress
 
 UNCERTAIN_SHARE = 0.05  # of validation, at most
 TITLES = {"lens": "lens: small residual net, native 32x32"}
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", help="folder or archive of CIFAKE (default: found by itself)")
     args = parser.parse_args(argv)
     try:
-        with dataset_progress() as show:
+        with progress_bar() as show:
             data = dataset.load(args.data, show)
         if args.run:
             export(args.model, args.run, data)

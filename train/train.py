@@ -9,9 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -21,9 +18,11 @@ import numpy as np
 from cifake_core import dataset, metrics
 from cifake_core.errors import CifakeLensError, ConfigError, DatasetError
 from cifake_core.labels import FAKE
+from cifake_core.progress import progress_bar
 from train import checkpoint
 from train.batches import Batches
 from train.config import Config, load_recipe
+from train.runs import MetricLog, StopRequest, open_run
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         config = load_recipe(args.recipe, args.sets)
         folder = args.run or Path("runs") / f"{Path(args.recipe).stem}-seed{config.seed}"
-        with dataset_progress() as show:
+        with progress_bar() as show:
             data = dataset.load(args.data, show)
         return run(config, data, folder, recipe=args.recipe)
     except CifakeLensError as error:
@@ -59,13 +58,13 @@ def run(config: Config, data: dataset.Dataset, folder: Path, recipe: str = "") -
     if not len(rows) or not len(held_out):
         raise DatasetError(f"{data.root} has too few images to train on and to validate with.")
     batches = Batches(data.train.images, data.train.labels, rows, config)
-    total = config.epochs * batches.steps_per_epoch
+    total = batches.steps
 
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.dtype)
     _distribute(config)
-    model = compile_model(config, total)
-    _open_run(folder, config, recipe, data.sha256)  # after what may refuse the settings
+    model = compile_model(config, batches.steps_per_epoch)
+    open_run(folder, config, recipe, data.sha256)  # after what may refuse the settings
     start = restore(folder, model)
     log = MetricLog(folder / "metrics.jsonl", start)
     if start:
@@ -113,8 +112,8 @@ def run(config: Config, data: dataset.Dataset, folder: Path, recipe: str = "") -
 SHOWN = ("loss", "validation_accuracy")
 
 
-def compile_model(config: Config, total_steps: int):
-    """Build and compile the model of a config with AdamW on a one-cycle schedule."""
+def compile_model(config: Config, steps_per_epoch: int):
+    """Build and compile the model of a config with AdamW on one-cycle schedules."""
     import keras
 
     from cifake_core.models import BUILDERS, build
@@ -126,8 +125,11 @@ def compile_model(config: Config, total_steps: int):
         model = build(config.model, **config.model_args)
     except TypeError as error:
         raise ConfigError(f"model_args do not fit {config.model}: {error}.") from None
+    cycles = [(config.learning_rate, config.epochs * steps_per_epoch)]
+    if config.tail_epochs:
+        cycles.append((config.tail_learning_rate, config.tail_epochs * steps_per_epoch))
     optimizer = keras.optimizers.AdamW(
-        OneCycle(config.learning_rate, total_steps, config.warmup),
+        OneCycle(cycles, config.warmup),
         weight_decay=config.weight_decay,
         use_ema=config.ema > 0,
         ema_momentum=config.ema or 0.99,
@@ -197,65 +199,6 @@ def _predict(model, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return logits[: len(rows), 0].astype(np.float64)
 
 
-class MetricLog:
-    """JSON lines; what was written after the checkpoint one resumes from is dropped."""
-
-    def __init__(self, path: Path, start: int) -> None:
-        self.path, self.entries = path, []
-        for line in path.read_text().splitlines() if path.is_file() else []:
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # the line being written when the run was killed
-            if entry["step"] <= start:
-                self.entries.append(entry)
-        checkpoint.replace(path, "".join(json.dumps(e) + "\n" for e in self.entries).encode())
-
-    def write(self, entry: dict) -> None:
-        self.entries.append(entry)
-        with self.path.open("a") as stream:
-            stream.write(json.dumps(entry) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-
-
-class StopRequest:
-    """Turns Ctrl-C and SIGTERM into a stop at the next step, so that a checkpoint is whole."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __enter__(self) -> StopRequest:
-        self._before = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *exception) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, *_) -> None:
-        self.asked = True
-
-
-def dataset_progress():
-    """Context manager giving a ``progress(done, total)`` that draws a bar on a terminal."""
-    from contextlib import contextmanager
-
-    from tqdm import tqdm
-
-    @contextmanager
-    def bar():
-        with tqdm(desc="reading the data set", unit=" files", disable=None, leave=False) as shown:
-
-            def show(done: int, total: int) -> None:
-                shown.total = total
-                shown.update(done - shown.n)
-
-            yield show
-
-    return bar()
-
-
 def _distribute(config: Config) -> None:
     if config.devices == 1:
         return
@@ -272,44 +215,6 @@ def _distribute(config: Config) -> None:
     keras.distribution.set_distribution(
         keras.distribution.DataParallel(devices=found[: config.devices])
     )
-
-
-def _open_run(folder: Path, config: Config, recipe: str, data_sha256: str) -> None:
-    """Create the run folder, or make sure that it holds this very run."""
-    import keras
-
-    settings = json.loads(json.dumps(config.as_dict()))
-    path = folder / "config.json"
-    if path.is_file():
-        before = json.loads(path.read_text())
-        if before["config"] != settings or before["data_sha256"] != data_sha256:
-            raise ConfigError(f"{folder} holds a run with other settings; choose another --run.")
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    record = {
-        "recipe": recipe,
-        "config": settings,
-        "data_sha256": data_sha256,
-        "validation_seed": dataset.VALIDATION_SEED,
-        "backend": keras.backend.backend(),
-        "versions": {"python": platform.python_version(), "keras": keras.__version__},
-        "git_commit": _git_commit(),
-    }
-    checkpoint.replace(path, json.dumps(record, indent=1).encode())
-
-
-def _git_commit() -> str:
-    try:
-        result = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return result.stdout.strip()
 
 
 def _finish(model, config, folder, log, data, held_out) -> None:

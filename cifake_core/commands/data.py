@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from contextlib import contextmanager
 from pathlib import Path
 
-from cifake_core import dataset
+from cifake_core import dataset, locate
 from cifake_core.artifacts import ASSETS
+from cifake_core.progress import progress_bar
 
 
 def add_to(commands) -> None:
@@ -27,11 +27,11 @@ def run(args: argparse.Namespace) -> int:
     from cifake_core import stats
 
     if args.action == "fetch":
-        print(dataset.fetch())
+        print(locate.fetch())
         return 0
     with progress_bar() as show:
         if args.action == "check":
-            report, problems = stats.check(dataset.find(args.data), show)
+            report, problems = stats.check(locate.find(args.data), show)
         else:
             data = dataset.load(args.data, show)
     if args.action == "check":
@@ -45,17 +45,3 @@ def run(args: argparse.Namespace) -> int:
     args.out.write_text(text.replace('{"split"', '\n{"split"') + "\n", encoding="utf-8")
     print(f"wrote {args.out}")
     return 0
-
-
-@contextmanager
-def progress_bar(what: str = "reading the data set", unit: str = " files"):
-    """Gives a ``progress(done, total)`` that draws a bar where stderr is a terminal."""
-    from tqdm import tqdm
-
-    with tqdm(desc=what, unit=unit, disable=None, leave=False) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show

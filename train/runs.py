@@ -1,0 +1,93 @@
+"""A run's folder, its log, and stopping it without harm."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import subprocess
+from pathlib import Path
+
+from cifake_core import dataset
+from cifake_core.errors import ConfigError
+from train import checkpoint
+from train.config import Config
+
+
+def open_run(folder: Path, config: Config, recipe: str, data_sha256: str) -> None:
+    """Create the run folder, or make sure that it holds this very run."""
+    import keras
+
+    settings = json.loads(json.dumps(config.as_dict()))
+    path = folder / "config.json"
+    if path.is_file():
+        before = json.loads(path.read_text())
+        if before["config"] != settings or before["data_sha256"] != data_sha256:
+            raise ConfigError(f"{folder} holds a run with other settings; choose another --run.")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {
+        "recipe": recipe,
+        "config": settings,
+        "data_sha256": data_sha256,
+        "validation_seed": dataset.VALIDATION_SEED,
+        "backend": keras.backend.backend(),
+        "versions": {"python": platform.python_version(), "keras": keras.__version__},
+        "git_commit": _git_commit(),
+    }
+    checkpoint.replace(path, json.dumps(record, indent=1).encode())
+
+
+def _git_commit() -> str:
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return result.stdout.strip()
+
+
+class MetricLog:
+    """JSON lines; what was written after the checkpoint one resumes from is dropped."""
+
+    def __init__(self, path: Path, start: int) -> None:
+        self.path, self.entries = path, []
+        for line in path.read_text().splitlines() if path.is_file() else []:
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # the line being written when the run was killed
+            if entry["step"] <= start:
+                self.entries.append(entry)
+        checkpoint.replace(path, "".join(json.dumps(e) + "\n" for e in self.entries).encode())
+
+    def write(self, entry: dict) -> None:
+        self.entries.append(entry)
+        with self.path.open("a") as stream:
+            stream.write(json.dumps(entry) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+class StopRequest:
+    """Turns Ctrl-C and SIGTERM into a stop at the next step, so that a checkpoint is whole."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> StopRequest:
+        self._before = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *exception) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, *_) -> None:
+        self.asked = True
