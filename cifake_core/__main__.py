@@ -30,6 +30,9 @@ def main(argv: list[str] | None = None) -> int:
         # The reader (head, less) has gone; Python must not complain again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:  # an --out that cannot be written, a full disk
+        print(f"error: {error.strerror}: {error.filename}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

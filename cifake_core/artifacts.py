@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +77,7 @@ def read_card(name: str) -> Card:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         calibration = Calibration(
-            **{k: float(raw["calibration"][k]) for k in ("temperature", "real_to", "fake_from")}
+            **{f.name: float(raw["calibration"][f.name]) for f in fields(Calibration)}
         )
         card = Card(
             name=raw["name"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from cifake_core.labels import FAKE, REAL
 from cifake_core.preprocess import Prepared, prepare, shrink
 
 PREVIEW_SIDE = 768
+RETRY_SECONDS = 60
 # One large picture may take some 400 MB while it is decoded; others wait for their turn.
 _decoding = threading.BoundedSemaphore(2)
 
@@ -109,6 +111,7 @@ class Detector:
         self.engine = artifacts.load_engine(self.card, threads)  # its goldens are the warm-up
         self._lock = threading.Lock()
         self._explainer: Future[Explainer] | None = None
+        self._failed_at: float | None = None
 
     def open(self, data: bytes) -> Opened:
         """Decode and prepare; raises ImageError."""
@@ -147,14 +150,15 @@ class Detector:
     def load_explainer(self) -> Future[Explainer]:
         """Start loading what tf-keras-vis needs, once, in the background.
 
-        A failed attempt is not kept: the next call tries again.
+        A failed attempt is kept for a minute; the first call after that tries again.
         """
         with self._lock:
+            failed = self._failed_at
             if self._explainer is None or (
-                self._explainer.done() and self._explainer.exception() is not None
+                failed is not None and time.monotonic() - failed >= RETRY_SECONDS
             ):
                 future: Future[Explainer] = Future()
-                self._explainer = future
+                self._explainer, self._failed_at = future, None
                 threading.Thread(
                     target=self._load_explainer, args=(future,), name="explainer", daemon=True
                 ).start()
@@ -169,6 +173,7 @@ class Detector:
         try:
             explainer = Explainer(artifacts.load_keras(self.card), self.card.target_layer)
         except BaseException as error:  # whoever waits for the future must hear of it
+            self._failed_at = time.monotonic()
             future.set_exception(error)
         else:
             future.set_result(explainer)

@@ -70,6 +70,12 @@ def test_unknown_model_is_one_sentence(folder, capsys):
     assert capsys.readouterr().err.startswith("error: There is no model of that name")
 
 
+def test_output_that_cannot_be_written_is_one_sentence(folder, capsys):
+    out = folder / "a.png" / "result.csv"
+    assert main(["check", str(folder), "--out", str(out)]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
 def test_csv_can_be_read_back(folder, tmp_path):
     out = tmp_path / "new" / "result.csv"
     assert main(["check", str(folder), "--format", "csv", "--out", str(out)]) == 1

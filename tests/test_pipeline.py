@@ -131,6 +131,8 @@ def test_a_failed_explainer_leaves_verdicts_alone_and_can_be_tried_again(monkeyp
         broken.setitem(sys.modules, "tf_keras_vis.gradcam", None)
         assert isinstance(detector.load_explainer().exception(), ImportError)
     assert pipeline.analyze(png(noise()), detector).verdict in set(Verdict)
+    assert isinstance(detector.load_explainer().exception(), ImportError)  # not at every look
+    monkeypatch.setattr(pipeline, "RETRY_SECONDS", 0)
     assert detector.load_explainer().exception() is None
 
 

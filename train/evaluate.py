@@ -1,6 +1,6 @@
 """Measure a trained model and write what ships: ``python -m train.evaluate --model lens``.
 
-Temperature and thresholds come from validation. This is the only program that scores the official
+Calibration and thresholds come from validation. This is the only program that scores the official
 test split, and nothing is chosen from what it prints. It writes ``assets/models/<name>/`` (weights,
 ONNX graph, card) from a finished run, and ``assets/evidence/<name>.json``.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from cifake_core import artifacts, dataset, metrics
-from cifake_core.calibration import Calibration, choose_thresholds, fit_temperature
+from cifake_core.calibration import Calibration, choose_thresholds, fit_platt
 from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
 from cifake_core.predict import Engine
@@ -85,8 +85,9 @@ def export(name: str, run: Path, data: dataset.Dataset) -> None:
     rows = dataset.validation_indices(data.train)
     logits = predict(engine, data.train.images, rows)
     is_real = data.train.labels[rows] == REAL
-    temperature = fit_temperature(logits, is_real)
-    p_fake = Calibration(temperature, 0.5, 0.5).p_fake(logits)
+    temperature, bias = fit_platt(logits, is_real)
+    fitted, raw = Calibration(temperature, bias, 0.5, 0.5), Calibration(1.0, 0.0, 0.5, 0.5)
+    p_fake = fitted.p_fake(logits)
     real_to, fake_from = choose_thresholds(p_fake, UNCERTAIN_SHARE)
     goldens = artifacts.golden_images(model.input_shape[1])
     uncertain = (p_fake > real_to) & (p_fake < fake_from)
@@ -110,20 +111,20 @@ def export(name: str, run: Path, data: dataset.Dataset) -> None:
         },
         "calibration": {
             "temperature": temperature,
+            "bias": bias,
             "real_to": real_to,
             "fake_from": fake_from,
             "chosen_on": "validation",
             "uncertain_share": float(uncertain.mean()),
             "nll_before": metrics.negative_log_likelihood(logits, is_real),
-            "nll_after": metrics.negative_log_likelihood(logits / temperature, is_real),
-            "ece_before": metrics.expected_calibration_error(
-                Calibration(1.0, 0.5, 0.5).p_fake(logits), ~is_real
-            ),
+            "nll_after": metrics.negative_log_likelihood(fitted.scaled(logits), is_real),
+            "ece_before": metrics.expected_calibration_error(raw.p_fake(logits), ~is_real),
         },
         "validation": metrics.summary(p_fake, ~is_real),
         "training": {
             **{k: record[k] for k in ("recipe", "config", "backend", "git_commit", "data_sha256")},
             "training_versions": record["versions"],
+            "note": record.get("note", ""),
             "validation_seed": record["validation_seed"],
             "result": json.loads((run / "result.json").read_text()),
         },
@@ -185,7 +186,7 @@ def figures(calibration: Calibration, logits, p_fake, is_fake) -> dict:
     answered = (p_fake <= calibration.real_to) | (p_fake >= calibration.fake_from)
     right = (p_fake >= 0.5) == is_fake
     return metrics.summary(p_fake, is_fake) | {
-        "nll": metrics.negative_log_likelihood(logits / calibration.temperature, ~is_fake),
+        "nll": metrics.negative_log_likelihood(calibration.scaled(logits), ~is_fake),
         "answered_share": float(answered.mean()),
         "accuracy_answered": float(right[answered].mean()),
     }

@@ -31,7 +31,7 @@ def add_to(commands) -> None:
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write there, not to stdout")
     parser.add_argument(
-        "--heatmaps", type=Path, metavar="DIR", help="a PNG for each image (loads TensorFlow)"
+        "--heatmaps", type=Path, metavar="DIR", help="a Grad-CAM as PNG for each image"
     )
     parser.add_argument(
         "--all-files", action="store_true", help="in folders, try files of every name"
@@ -51,7 +51,6 @@ def run(args: argparse.Namespace) -> int:
     detector = pipeline.load(args.model)
     if args.heatmaps:
         args.heatmaps.mkdir(parents=True, exist_ok=True)
-        detector.load_explainer().result()
     unread = done = 0
     with ExitStack() as stack:
         if args.out:

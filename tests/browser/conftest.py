@@ -62,8 +62,10 @@ def server(tmp_path_factory, users_own):
     finally:
         process.terminate()
         process.wait(10)
-    # Whatever the tests did, nobody's session broke.
-    assert "Traceback" not in log.read_text(), log.read_text()
+    # Whatever the tests did, nobody's session broke, and nothing of an upload was written down.
+    said = log.read_text()
+    assert "Traceback" not in said, said
+    assert "picture.png" not in said, said
 
 
 @pytest.fixture(scope="session")
