@@ -10,6 +10,14 @@ import onnxruntime
 
 from cifake_core.errors import ArtifactError
 
+# Images at a time: with more, the feature maps no longer fit a processor's cache.
+CHUNK = 64
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
 
 class Engine:
     """One exported model in memory, shared by all threads.
@@ -25,8 +33,7 @@ class Engine:
 
     def __init__(self, graph: bytes, threads: int = 0) -> None:
         options = onnxruntime.SessionOptions()
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        options.intra_op_num_threads = threads or min(4, cores or 1)
+        options.intra_op_num_threads = threads or min(4, cores())
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         # A server waits more than it works: threads that spin would keep cores busy for nothing.
@@ -46,13 +53,11 @@ class Engine:
         self._input, self.has_cam = entry.name, "cam" in outputs
         self.image_size = int(entry.shape[1])
         # Runs beyond the number of cores would only take turns and hold their memory meanwhile.
-        self._room = threading.BoundedSemaphore(max(2, cores or 1))
+        self._room = threading.BoundedSemaphore(max(2, cores()))
 
     def logits(self, batch: np.ndarray) -> np.ndarray:
         """(N,) float32 raw logits of (N, S, S, 3) uint8."""
-        with self._room:
-            (logit,) = self._session.run(["logit"], {self._input: batch})
-        return logit[:, 0]
+        return self._run("logit", batch)[:, 0]
 
     def cam(self, batch: np.ndarray) -> np.ndarray:
         """(N, h, w) float32: each position's part of the logit, before the bias (CAM).
@@ -62,6 +67,12 @@ class Engine:
         """
         if not self.has_cam:
             raise ArtifactError("This model has no class activation map of its own.")
-        with self._room:
-            (cam,) = self._session.run(["cam"], {self._input: batch})
-        return cam
+        return self._run("cam", batch)
+
+    def _run(self, output: str, batch: np.ndarray) -> np.ndarray:
+        parts = []
+        for start in range(0, max(1, len(batch)), CHUNK):
+            with self._room:
+                chunk = {self._input: batch[start : start + CHUNK]}
+                parts += self._session.run([output], chunk)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import sys
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from typing import TextIO
 from cifake_core.errors import CifakeLensError, UnsupportedImageError
 
 FIELDS = ("path", "verdict", "p_fake", "model", "width", "height", "error")
-BATCH = 128
+BATCH = 64
 
 
 def add_to(commands) -> None:
@@ -43,12 +44,13 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from cifake_core import images, pipeline
+    from cifake_core.predict import cores
 
     wanted = None if args.all_files else images.EXTENSIONS
     if not any(True for _ in find_files(args.paths, wanted)):
         print("error: there is nothing to check: no such file, or no image in it", file=sys.stderr)
         return 2
-    detector = pipeline.load(args.model)
+    detector = pipeline.Detector(args.model, threads=1)
     if args.heatmaps:
         args.heatmaps.mkdir(parents=True, exist_ok=True)
     unread = done = 0
@@ -61,8 +63,7 @@ def run(args: argparse.Namespace) -> int:
         write = _writer(args.format, out)
         total = sum(1 for _ in find_files(args.paths, wanted))
         bar = stack.enter_context(tqdm(total=total, unit=" images", disable=None, leave=False))
-        pool = stack.enter_context(ThreadPoolExecutor(1))
-        for rows, found in _judged(find_files(args.paths, wanted), detector, pool):
+        for rows, found in _judged(find_files(args.paths, wanted), detector, cores()):
             # On one terminal with the rows, the bar steps aside while they are written.
             with tqdm.external_write_mode(out):
                 for row in rows:
@@ -92,25 +93,28 @@ def find_files(paths: list[Path], extensions: frozenset[str] | None) -> Iterator
                     yield Path(folder) / name
 
 
-def _judged(files: Iterator[Path], detector, pool: ThreadPoolExecutor):
-    """(rows, analyses) batch by batch; the next batch is read while this one is judged."""
+def _judged(files: Iterator[Path], detector, workers: int):
+    """(rows, analyses) batch by batch, in order.
 
-    def read() -> list[tuple[Path, object]]:
-        return [(path, _open(path, detector)) for path in islice(files, BATCH)]
+    Each worker reads, decodes and judges a batch of its own on one core, so that none waits for
+    another; a few batches are under way at a time, so that memory stays flat.
+    """
 
-    ahead = pool.submit(read)
-    while batch := ahead.result():
-        ahead = pool.submit(read)
-        good = [opened for _, opened in batch if not isinstance(opened, CifakeLensError)]
-        judged = iter(detector.judge(good))
-        found = [None if isinstance(o, CifakeLensError) else next(judged) for _, o in batch]
-        yield (
-            [
-                _row(path, o, a, detector.card.name)
-                for (path, o), a in zip(batch, found, strict=True)
-            ],
-            found,
-        )
+    def work(paths: list[Path]):
+        opened = [_open(path, detector) for path in paths]
+        judged = iter(detector.judge(o for o in opened if not isinstance(o, CifakeLensError)))
+        found = [None if isinstance(o, CifakeLensError) else next(judged) for o in opened]
+        name = detector.card.name
+        return [_row(p, o, a, name) for p, o, a in zip(paths, opened, found, strict=True)], found
+
+    waiting = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        while paths := list(islice(files, BATCH)):
+            waiting.append(pool.submit(work, paths))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _open(path: Path, detector):
@@ -165,6 +169,8 @@ def _writer(form: str, out: TextIO):
 def _plain(text: str) -> str:
     """A file name as text: no control characters (a terminal would obey), no lone surrogates."""
     text = text.encode("utf-8", "backslashreplace").decode()
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
