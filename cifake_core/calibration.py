@@ -56,6 +56,9 @@ def fit_platt(logits: np.ndarray, is_real: np.ndarray) -> tuple[float, float]:
 
     Newton's method with halved steps; the loss is convex in 1 / temperature and bias. A slight
     pull towards 1 and 0 keeps both finite where the labels can be told apart without error.
+
+    Raises:
+        ValueError: the logits do not grow with *real* at all.
     """
     features = np.stack([logits, np.ones_like(logits)], axis=1).astype(np.float64)
     neutral, pull = np.array([1.0, 0.0]), 1e-6 * len(logits)
@@ -75,7 +78,9 @@ def fit_platt(logits: np.ndarray, is_real: np.ndarray) -> tuple[float, float]:
         weights = weights - step
         if np.abs(step).max() <= 1e-10:
             break
-    return 1 / weights[0], weights[1]
+    if weights[0] <= 0:
+        raise ValueError("the logits do not grow with the label")
+    return float(1 / weights[0]), float(weights[1])
 
 
 def choose_thresholds(p_fake: np.ndarray, share: float) -> tuple[float, float]:

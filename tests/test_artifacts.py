@@ -135,8 +135,7 @@ def test_layer_without_its_weights_is_refused(lens):
     import h5py
 
     with h5py.File(lens / artifacts.WEIGHTS, "r+") as file:
-        layers = file["layers"]
-        del layers[sorted(layers)[-1]]
+        del file["layers"]["dense"]
     accept_hash_of(lens, artifacts.WEIGHTS)
     with pytest.raises(ArtifactError, match=r"lacks|does not fit"):
         artifacts.load_keras(artifacts.read_card("lens"))

@@ -65,6 +65,12 @@ def test_labels_told_apart_without_error_stay_finite():
     assert abs(bias) < 1
 
 
+def test_logits_that_point_the_wrong_way_are_refused():
+    logits = np.random.default_rng(4).normal(0, 3, 1000)
+    with pytest.raises(ValueError, match="do not grow"):
+        fit_platt(logits, logits < 0)
+
+
 def test_thresholds_leave_at_most_the_share_uncertain():
     rng = np.random.default_rng(3)
     p_fake = rng.beta(0.15, 0.15, 10_000)

@@ -65,30 +65,35 @@ def export(name: str, run: Path, data: dataset.Dataset) -> None:
     """
     import keras
 
+    from cifake_core.models import build
+
     if not (run / "result.json").is_file():
         raise ConfigError(f"{run} is not a finished run.")
     record = json.loads((run / "config.json").read_text())
     if record["data_sha256"] != data.sha256:
         raise ConfigError(f"{run} was trained on other data than the set found here.")
     config = record["config"]
-    from cifake_core.models import build
-
     keras.config.set_dtype_policy("float32")
     model = build(config["model"], **config["model_args"])
     artifacts.load_all_weights(model, run / artifacts.WEIGHTS)
-    folder = artifacts.models_dir() / name
-    folder.mkdir(parents=True, exist_ok=True)
-    model.save_weights(folder / artifacts.WEIGHTS)
-    replace(folder / artifacts.GRAPH, to_onnx(model))
-
-    engine = Engine((folder / artifacts.GRAPH).read_bytes())
+    graph = to_onnx(model)
+    engine = Engine(graph)
     rows = dataset.validation_indices(data.train)
     logits = predict(engine, data.train.images, rows)
     is_real = data.train.labels[rows] == REAL
-    temperature, bias = fit_platt(logits, is_real)
+    try:
+        temperature, bias = fit_platt(logits, is_real)
+    except ValueError:
+        raise ConfigError(f"{run} learned nothing: it is no better than chance.") from None
     fitted, raw = Calibration(temperature, bias, 0.5, 0.5), Calibration(1.0, 0.0, 0.5, 0.5)
     p_fake = fitted.p_fake(logits)
     real_to, fake_from = choose_thresholds(p_fake, UNCERTAIN_SHARE)
+
+    # Nothing that ships is touched before all of the above has worked.
+    folder = artifacts.models_dir() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_weights(folder / artifacts.WEIGHTS)
+    replace(folder / artifacts.GRAPH, graph)
     goldens = artifacts.golden_images(model.input_shape[1])
     uncertain = (p_fake > real_to) & (p_fake < fake_from)
     card = {

@@ -82,6 +82,11 @@ def chromium():
         browser.close()
 
 
+def is_trouble(message) -> bool:
+    """An error in the console; Streamlit also reports there that an upload was replaced."""
+    return message.type == "error" and "CanceledError" not in message.text
+
+
 @pytest.fixture
 def open_page(chromium, server):
     """Function (width, dark) -> page on the app, whose console and requests are watched."""
@@ -95,7 +100,7 @@ def open_page(chromium, server):
         )
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
+        page.on("console", lambda m: troubles.append(m.text) if is_trouble(m) else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("dialog", lambda dialog: troubles.append(f"dialog {dialog.message}"))
         page.on(

@@ -14,7 +14,14 @@ from train.config import from_mapping
 from train.train import run
 
 EVIDENCE = artifacts.ASSETS / "evidence"
-SMALL = {"model": "lens", "epochs": 1, "batch_size": 16, "model_args": {"widths": [4, 4, 4]}}
+SMALL = {
+    "model": "lens",
+    "epochs": 40,
+    "batch_size": 16,
+    "ema": 0.9,
+    "validate_every": 40,
+    "model_args": {"widths": [4, 4, 4]},
+}
 
 
 @pytest.fixture
