@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 
 from benchmarks.timing import child, median_seconds, report
 from cifake_core import artifacts, dataset, pipeline
@@ -89,12 +90,14 @@ def many_files() -> None:
     except DatasetError as error:
         print(f"check over the test files: left out. {error}")
         return
-    engine = artifacts.load_engine(artifacts.read_card("lens"))
+    graph = artifacts.models_dir() / "lens" / artifacts.GRAPH
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    (entry,) = session.get_inputs()
     images = np.asarray(data.test.images)
 
     def bare():
         for start in range(0, len(images), 256):
-            engine.logits(images[start : start + 256])
+            session.run(["logit"], {entry.name: images[start : start + 256]})
 
     forward = median_seconds(bare, 3, warm_up=1)
     with tempfile.TemporaryDirectory() as folder:

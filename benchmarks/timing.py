@@ -29,7 +29,8 @@ def child(arguments: list[str]) -> tuple[float, float]:
     code = (
         "import resource, subprocess, sys;"
         "r = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode;"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(r)"
+        "kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss;"
+        "print(kb / 1024 if sys.platform == 'darwin' else kb); sys.exit(r)"
     )
     start = time.perf_counter()
     done = subprocess.run(
@@ -39,12 +40,13 @@ def child(arguments: list[str]) -> tuple[float, float]:
         text=True,
         check=True,
     )
-    return time.perf_counter() - start, int(done.stdout) / 1024
+    return time.perf_counter() - start, float(done.stdout) / 1024
 
 
 LINES: list[dict[str, str]] = []
 
 
 def report(what: str, figure: str, goal: str, met: bool) -> None:
-    LINES.append({"what": what.strip(), "figure": figure, "goal": goal})
-    print(f"{what:62} {figure:34} goal: {goal:24} {'met' if met else 'MISSED'}", flush=True)
+    answer = "met" if met else "missed"
+    LINES.append({"what": what.strip(), "figure": figure, "goal": goal, "met": answer})
+    print(f"{what:62} {figure:34} goal: {goal:24} {answer}", flush=True)

@@ -15,11 +15,11 @@ class ImageError(CifakeLensError):
 
 
 class UnsupportedImageError(ImageError):
-    """Not an image at all, or a format outside :data:`cifake_core.images.FORMATS`."""
+    """Not an image at all, or a format outside :data:`cifake_core.limits.FORMATS`."""
 
 
 class ImageTooLargeError(ImageError):
-    """More bytes or more pixels than :mod:`cifake_core.images` allows."""
+    """More bytes or more pixels than :mod:`cifake_core.limits` allows."""
 
 
 class BrokenImageError(ImageError):

@@ -9,9 +9,6 @@ FAKE = 0
 REAL = 1
 LABELS = ("FAKE", "REAL")
 
-# What a person reads. "photograph" and "AI-generated" say more than the data set's folder names.
-LABEL_WORDS = {FAKE: "AI-generated", REAL: "photograph"}
-
 # The CIFAR-10 classes. The number in brackets of a CIFAKE file name, minus one, is the index;
 # names without brackets are airplanes.
 CLASSES = (

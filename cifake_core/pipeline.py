@@ -24,8 +24,6 @@ from cifake_core.preprocess import Prepared, prepare, shrink
 
 PREVIEW_SIDE = 768
 RETRY_SECONDS = 60
-# One large picture may take some 400 MB while it is decoded; others wait for their turn.
-_decoding = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,8 @@ class Analysis:
     Attributes:
         p_fake: the model's calibrated probability of AI-generated. Calibrated for images like
             those it was trained on; for others it is the model's reading and no more.
-        in_domain: False if the image had to be resampled; the verdict is then uncertain.
+        in_domain: False if the image was not of the model's size; the verdict is then uncertain.
+            A picture that was shrunk to that size beforehand cannot be told from one that was not.
         doubts: why the verdict is uncertain, a sentence each; empty if it is not.
         notes: what happened to the image on the way, a sentence each.
         heatmap: None unless asked for.
@@ -104,18 +103,26 @@ class Analysis:
 
 
 class Detector:
-    """One model, checked and warmed up. All methods may be called from many threads."""
+    """One model, checked and warmed up. All methods may be called from many threads.
 
-    def __init__(self, name: str, threads: int = 0) -> None:
+    Args:
+        name: of a model under ``assets/models``.
+        threads: for one batch, as in :class:`cifake_core.predict.Engine`.
+        decoders: pictures decoded at the same time, at most.
+    """
+
+    def __init__(self, name: str, threads: int = 0, decoders: int = 2) -> None:
         self.card = artifacts.read_card(name)
         self.engine = artifacts.load_engine(self.card, threads)  # its goldens are the warm-up
+        # A large picture may take some 400 MB while it is decoded; others wait for their turn.
+        self._decoding = threading.BoundedSemaphore(decoders)
         self._lock = threading.Lock()
         self._explainer: Future[Explainer] | None = None
         self._failed_at: float | None = None
 
     def open(self, data: bytes) -> Opened:
         """Decode and prepare; raises ImageError."""
-        with _decoding:
+        with self._decoding:
             image = images.decode(data)
         return Opened(
             sha256=hashlib.sha256(data).hexdigest(),
@@ -273,7 +280,7 @@ def _size_notes(width: int, height: int, prepared: Prepared) -> list[str]:
 def _domain_doubt(prepared: Prepared) -> str:
     size = prepared.pixels.shape[0]
     return (
-        f"Only images that are {size} pixels small as they come can be judged: in others the fine "
+        f"Only images of {size}x{size} pixels as they come can be judged: in others the fine "
         "texture that gives a generated image away is gone or invented, and the model's "
         "probability is no better than a guess."
     )

@@ -18,7 +18,7 @@ class Prepared:
     Attributes:
         pixels: (S, S, 3) uint8, read-only.
         crop: (left, top, side) in pixels of the image: the central square that was used.
-        native: True if no pixel was resampled: the image's square is S pixels wide as it is.
+        native: True if the image is S x S pixels as it is: nothing was cut off or resampled.
     """
 
     pixels: np.ndarray
@@ -34,8 +34,8 @@ class Prepared:
 def prepare(image: np.ndarray, size: int) -> Prepared:
     """Cut the central square and bring it to ``size`` pixels in one step.
 
-    Reduction averages over areas (``INTER_AREA``), so that no detail aliases; an image that is
-    already ``size`` wide and high passes through untouched.
+    Reduction averages over areas (``INTER_AREA``), so that no detail aliases; a square that is
+    already ``size`` wide passes through untouched.
 
     Args:
         image: (H, W, 3) uint8.
@@ -45,11 +45,9 @@ def prepare(image: np.ndarray, size: int) -> Prepared:
     side = min(height, width)
     left, top = (width - side) // 2, (height - side) // 2
     square = image[top : top + side, left : left + side]
-    native = side == size
-    if native:
-        pixels = np.ascontiguousarray(square)
-        if pixels is image or pixels.base is not None:
-            pixels = pixels.copy()
+    native = height == width == size
+    if side == size:
+        pixels = square.copy()
     else:
         how = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
         pixels = cv2.resize(square, (size, size), interpolation=how)

@@ -22,6 +22,15 @@ def enlarge(pixels: np.ndarray, side: int = 384) -> np.ndarray:
     return np.repeat(np.repeat(pixels, factor, axis=0), factor, axis=1)
 
 
+def framed(pixels: np.ndarray, ratio: float = 2.0) -> np.ndarray:
+    """(H, W, 3) uint8 with grey bars where one side is over ``ratio`` times the other."""
+    height, width = pixels.shape[:2]
+    short = int(np.ceil(max(height, width) / ratio))
+    more_y, more_x = max(0, short - height), max(0, short - width)
+    bars = (more_y // 2, more_y - more_y // 2, more_x // 2, more_x - more_x // 2)
+    return cv2.copyMakeBorder(pixels, *bars, cv2.BORDER_CONSTANT, value=(128, 128, 128))
+
+
 def overlay(
     pixels: np.ndarray,
     values: np.ndarray,

@@ -57,6 +57,7 @@ def test_caches_and_session_state_live_in_parts():
     for path in [*files("pages/check"), *files("pages/study")]:
         text = path.read_text(encoding="utf-8")
         assert "st.cache" not in text, path
+        assert "session_state" not in text, path
 
 
 def test_test_split_is_scored_by_evaluate_alone():

@@ -58,7 +58,7 @@ def test_lens_is_what_was_promised():
     assert model.input_shape == (None, 32, 32, 3)
     assert model.inputs[0].dtype == "uint8"
     assert model.output_shape == (None, 1)
-    assert model.get_layer(card.target_layer).output.shape[1:3] >= (8, 8)
+    assert min(model.get_layer(card.target_layer).output.shape[1:3]) >= 8
     assert sum(f["bytes"] for f in card.raw["files"].values()) <= 4 * 2**20
 
 

@@ -2,6 +2,8 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +124,25 @@ def test_fifo_does_not_hang(tmp_path, capsys):
     os.mkfifo(tmp_path / "pipe.png")
     assert main(["check", str(tmp_path), "--format", "json"]) == 1
     assert "plain file" in rows(capsys.readouterr().out)[0]["error"]
+
+
+def test_heatmaps_inside_the_folder_are_not_judged(folder, capsys):
+    for _ in range(2):
+        main(["check", str(folder), "--format", "json", "--heatmaps", str(folder / "maps")])
+        assert len(rows(capsys.readouterr().out)) == 3
+    assert list((folder / "maps").iterdir())
+
+
+def test_names_that_the_terminal_cannot_show(tmp_path):
+    (tmp_path / "日本.png").write_bytes(samples()[0].png)
+    result = subprocess.run(
+        [sys.executable, "-m", "cifake_core", "check", str(tmp_path)],
+        cwd=Path(__file__).parents[1],
+        env=os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+        capture_output=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert b"\\u65e5" in result.stdout
 
 
 def test_heatmaps_are_written_under_names_of_our_own(folder, tmp_path):

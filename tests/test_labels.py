@@ -10,7 +10,6 @@ def test_order_is_that_of_the_folders_sorted():
     assert list(labels.LABELS) == sorted(labels.LABELS)
     assert labels.LABELS[labels.FAKE] == "FAKE"
     assert labels.LABELS[labels.REAL] == "REAL"
-    assert set(labels.LABEL_WORDS) == {labels.FAKE, labels.REAL}
 
 
 @pytest.mark.parametrize(

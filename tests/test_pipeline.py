@@ -37,13 +37,13 @@ def test_an_image_of_the_model_s_own_size_gets_a_verdict():
     np.testing.assert_array_equal(result.opened.prepared.pixels, pixels)
 
 
-@pytest.mark.parametrize("shape", [(480, 640), (33, 33), (31, 31), (64, 64)])
+@pytest.mark.parametrize("shape", [(480, 640), (33, 33), (31, 31), (64, 64), (32, 2000)])
 def test_a_resampled_image_gets_no_verdict_and_hears_why(shape):
     result = pipeline.analyze(png(noise(*shape)))
     assert result.verdict is Verdict.UNCERTAIN
     assert not result.in_domain
-    assert "32 pixels" in " ".join(result.doubts)
-    assert "32x32" in " ".join(result.notes)
+    assert "32x32 pixels as they come" in " ".join(result.doubts)
+    assert result.notes
 
 
 def test_reduction_is_told_in_words():
@@ -111,7 +111,7 @@ def test_heatmap_on_request(target):
     )
     assert result.heatmap.drawn_by is Method.GRADCAM_PLUS_PLUS
     assert result.heatmap.target == (result.leans_to if target is None else target)
-    assert result.heatmap.values.shape >= (8, 8)
+    assert min(result.heatmap.values.shape) >= 8
 
 
 def test_grad_cam_before_and_after_tensorflow_is_the_same_picture():

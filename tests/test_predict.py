@@ -58,5 +58,5 @@ def test_many_threads_get_their_own_answers(engine, thousand):
 def test_mean_of_cam_and_bias_is_the_logit(engine, keras_model, thousand):
     bias = keras_model.get_layer("logit").get_weights()[1][0]
     cam = engine.cam(thousand[:50])
-    assert cam.shape[1:] >= (8, 8)
+    assert min(cam.shape[1:]) >= 8
     np.testing.assert_allclose(cam.mean((1, 2)) + bias, engine.logits(thousand[:50]), atol=1e-3)

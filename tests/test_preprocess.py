@@ -51,8 +51,11 @@ def test_central_square_is_used(height, width, crop):
     np.testing.assert_array_equal(prepared.pixels, image[top : top + side, left : left + side])
 
 
-def test_elongated_image_of_native_height_is_native():
-    assert prepare(noise(32, 50), 32).native
+def test_a_cut_out_is_not_native_though_nothing_is_resampled():
+    image = noise(32, 50)
+    prepared = prepare(image, 32)
+    assert not prepared.native
+    np.testing.assert_array_equal(prepared.pixels, image[:, 9:41])
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 31), (1, 4000)])

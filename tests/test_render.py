@@ -15,6 +15,15 @@ def test_enlarge_repeats_pixels():
             np.testing.assert_array_equal(big[y, x], pixels[y // 3, x // 3])
 
 
+def test_strips_are_framed_and_other_pictures_are_not():
+    strip = np.zeros((400, 1, 3), np.uint8)
+    framed = render.framed(strip)
+    assert framed.shape == (400, 200, 3)
+    np.testing.assert_array_equal(framed[:, 99:100], strip)
+    photo = np.zeros((30, 40, 3), np.uint8)
+    np.testing.assert_array_equal(render.framed(photo), photo)
+
+
 def test_overlay_shows_image_alone_and_map_alone():
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
     values = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)

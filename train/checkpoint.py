@@ -48,6 +48,8 @@ def replace(path: Path, data: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     work.replace(path)
+    if os.name == "nt":  # Windows cannot open a folder, and keeps renames by itself
+        return
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

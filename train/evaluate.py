@@ -29,6 +29,10 @@ from train.checkpoint import replace
 
 UNCERTAIN_SHARE = 0.05  # of validation, at most
 TITLES = {"lens": "lens: small residual net, native 32x32"}
+REMARK = (
+    "Validation while training is of the averaged weights with the running statistics that batch "
+    "normalisation has of the raw ones, so it reads too low until the learning rate has fallen."
+)
 VERSIONS = ("keras", "tensorflow-cpu", "tensorflow", "jax", "torch", "numpy", "onnxruntime")
 
 
@@ -138,7 +142,10 @@ def export(name: str, run: Path, data: dataset.Dataset) -> None:
     }
     replace(folder / artifacts.CARD, _json(card))
     curve = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    replace(evidence_dir() / f"{name}_training.json", _json({"name": name, "metrics": curve}))
+    replace(
+        evidence_dir() / f"{name}_training.json",
+        _json({"name": name, "remark": REMARK, "metrics": curve}),
+    )
     split = {
         "seed": dataset.VALIDATION_SEED,
         "data_sha256": data.sha256,

@@ -30,6 +30,8 @@ def filled(readme: str) -> str:
     """The README with each marked block replaced by what the evidence says today."""
     for name, lines in (("results", results()), ("timings", timings())):
         start, end = START.format(name), END.format(name)
+        if readme.count(start) != 1 or readme.count(end) != 1:
+            raise ValueError(f"the README must hold the markers of {name} once each")
         head, _, rest = readme.partition(start)
         _, _, tail = rest.partition(end)
         readme = "\n".join([head + start, *lines, end + tail])
@@ -62,8 +64,9 @@ def results() -> list[str]:
 
 def timings() -> list[str]:
     """The lines that ``python -m benchmarks --save`` kept."""
-    rows = ["| what | measured | goal |", "|---|---|---|"]
-    rows += [f"| {b['what']} | {b['figure']} | {b['goal']} |" for b in read("benchmarks.json")]
+    kept = read("benchmarks.json")
+    rows = [f"On {kept['machine']}:", "", "| what | measured | goal | |", "|---|---|---|---|"]
+    rows += [f"| {b['what']} | {b['figure']} | {b['goal']} | {b['met']} |" for b in kept["lines"]]
     return rows
 
 

@@ -47,10 +47,12 @@ def run(args: argparse.Namespace) -> int:
     from cifake_core.predict import cores
 
     wanted = None if args.all_files else images.EXTENSIONS
-    if not any(True for _ in find_files(args.paths, wanted)):
+    files = [args.paths, wanted, args.heatmaps]
+    if not any(True for _ in find_files(*files)):
         print("error: there is nothing to check: no such file, or no image in it", file=sys.stderr)
         return 2
-    detector = pipeline.Detector(args.model, threads=1)
+    workers = min(8, cores())
+    detector = pipeline.Detector(args.model, threads=1, decoders=workers)
     if args.heatmaps:
         args.heatmaps.mkdir(parents=True, exist_ok=True)
     unread = done = 0
@@ -60,10 +62,12 @@ def run(args: argparse.Namespace) -> int:
             out = stack.enter_context(args.out.open("w", encoding="utf-8", newline=""))
         else:
             out = sys.stdout
+            if hasattr(out, "reconfigure"):  # names that the terminal's encoding lacks
+                out.reconfigure(errors="backslashreplace")
         write = _writer(args.format, out)
-        total = sum(1 for _ in find_files(args.paths, wanted))
+        total = sum(1 for _ in find_files(*files))
         bar = stack.enter_context(tqdm(total=total, unit=" images", disable=None, leave=False))
-        for rows, found in _judged(find_files(args.paths, wanted), detector, cores()):
+        for rows, found in _judged(find_files(*files), detector, workers):
             # On one terminal with the rows, the bar steps aside while they are written.
             with tqdm.external_write_mode(out):
                 for row in rows:
@@ -77,17 +81,21 @@ def run(args: argparse.Namespace) -> int:
     return 1 if unread else 0
 
 
-def find_files(paths: list[Path], extensions: frozenset[str] | None) -> Iterator[Path]:
+def find_files(
+    paths: list[Path], extensions: frozenset[str] | None, leave_out: Path | None = None
+) -> Iterator[Path]:
     """Named files as they are, then folders recursively in sorted order; links are not followed.
 
-    A named path that does not exist is yielded too, so that it gets its row.
+    A named path that does not exist is yielded too, so that it gets its row. The folder
+    ``leave_out``, where heatmaps are being written, is passed over.
     """
+    without = leave_out.resolve() if leave_out else None
     for path in paths:
         if not path.is_dir():
             yield path
             continue
         for folder, subfolders, names in os.walk(path):
-            subfolders.sort()
+            subfolders[:] = sorted(s for s in subfolders if Path(folder, s).resolve() != without)
             for name in sorted(names):
                 if extensions is None or Path(name).suffix.lower() in extensions:
                     yield Path(folder) / name

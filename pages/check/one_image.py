@@ -15,6 +15,11 @@ from pages.parts import engine, sources
 from pages.parts.words import HEADLINES, percent
 
 TARGETS = {FAKE: "AI-generated", REAL: "real"}
+DRAWN_BY = {
+    Method.CAM: "drawn by CAM, which gives the same picture for this model",
+    Method.GRADCAM: "drawn by tf-keras-vis",
+    Method.GRADCAM_PLUS_PLUS: "drawn by tf-keras-vis",
+}
 
 
 def show_verdict(analysis: Analysis, model: Detector, source: sources.Source) -> None:
@@ -34,8 +39,8 @@ def show_verdict(analysis: Analysis, model: Detector, source: sources.Source) ->
             f"orange) with a marker at {percent(analysis.p_fake)}"
         ),
         caption=(
-            f"0 % real · up to {calibration.real_to:.0%} blue: real · between: can't tell · "
-            f"from {calibration.fake_from:.0%} orange: AI-generated · 100 %"
+            f"0 % · up to {calibration.real_to:.1%} (blue): real · between (grey): can't tell · "
+            f"from {calibration.fake_from:.1%} (orange): AI-generated · 100 %"
         ),
     )
     for doubt in analysis.doubts:
@@ -53,7 +58,7 @@ def show_pictures(analysis: Analysis, source: sources.Source) -> None:
     original, seen = st.columns(2)
     with original:
         st.image(
-            render.enlarge(analysis.opened.preview),
+            render.enlarge(render.framed(analysis.opened.preview)),
             width="stretch",
             output_format="PNG",
             alt=f"{source.words}, as it was given",
@@ -70,9 +75,9 @@ def show_pictures(analysis: Analysis, source: sources.Source) -> None:
         )
 
 
-def show_heatmap(analysis: Analysis, model: Detector) -> None:
-    """Redrawn alone when a control moves, and each second while TensorFlow loads."""
-    ready = model.explainer_ready
+def show_heatmap(analysis: Analysis, model: Detector, polled: bool) -> None:
+    """Redrawn alone when a control moves and, if ``polled``, each second: TensorFlow is loading."""
+    loading = not model.load_explainer().done()
     st.subheader("Where did it look?", anchor=False)
     controls, picture = st.columns([2, 3])
     with controls:
@@ -95,17 +100,16 @@ def show_heatmap(analysis: Analysis, model: Detector) -> None:
         opacity = st.slider("Opacity of the heatmap", 0, 100, 55, 5, format="%d %%", key="opacity")
         colours = st.selectbox("Colours", list(render.COLOUR_MAPS), key="colours")
     with picture:
-        if method is Method.GRADCAM_PLUS_PLUS and not ready:
+        if method is Method.GRADCAM_PLUS_PLUS and not model.explainer_ready:
             st.info(
-                "Grad-CAM++ needs TensorFlow, which is still loading. It appears here by itself.",
+                "Grad-CAM++ needs TensorFlow, which is not there (see below).",
                 icon=":material/hourglass_top:",
             )
         else:
             draw_heatmap(analysis, model, method, target, opacity / 100, colours)
-    loading_state(model)
-    if ready and st.session_state.get("heatmaps_were_loading"):
-        st.session_state["heatmaps_were_loading"] = False
-        st.rerun()
+    loading_state(loading, model.explainer_ready)
+    if polled and not loading:
+        st.rerun()  # this fragment need not be drawn each second any more
 
 
 def draw_heatmap(analysis, model, method, target, opacity: float, colours: str) -> None:
@@ -126,7 +130,8 @@ def draw_heatmap(analysis, model, method, target, opacity: float, colours: str) 
         width="stretch",
         output_format="PNG",
         alt=f"{words}: {describe(heatmap.normalised)}",
-        caption=f"{words}. Drawn on {heatmap.values.shape[0]}x{heatmap.values.shape[1]} positions.",
+        caption=f"{words}. {heatmap.values.shape[0]}x{heatmap.values.shape[1]} positions, "
+        f"{DRAWN_BY[heatmap.drawn_by]}.",
     )
     st.image(
         render.scale_bar(colours),
@@ -153,21 +158,19 @@ def describe(values) -> str:
     return f"strongest at the {vertical} {horizontal}; {(values > 0.5).mean():.0%} is above half"
 
 
-def loading_state(model: Detector) -> None:
-    future = model.load_explainer()
-    if not future.done():
-        st.session_state["heatmaps_were_loading"] = True
+def loading_state(loading: bool, ready: bool) -> None:
+    if loading:
         st.caption(
-            ":material/hourglass_top: TensorFlow and tf-keras-vis are loading. Until then Grad-CAM "
-            "is drawn by CAM, which gives the same picture for this model."
+            ":material/hourglass_top: TensorFlow and tf-keras-vis are loading; what needs them "
+            "appears here by itself."
         )
-    elif future.exception() is not None:
+    elif not ready:
         st.caption(
             ":material/error: TensorFlow could not be loaded, so there is no Grad-CAM++; verdicts "
             "and Grad-CAM are not affected."
         )
     else:
-        st.caption(":material/check: Drawn by tf-keras-vis on the whole classifier's raw logit.")
+        st.caption(":material/check: TensorFlow and tf-keras-vis are loaded.")
 
 
 def show_limits(model: Detector) -> None:
@@ -175,14 +178,16 @@ def show_limits(model: Detector) -> None:
         st.markdown(
             f"""
 - **The verdict** has three answers. “Can't tell” is one of them: it is given when the evidence is
-  thin, and for every image that is not {model.card.image_size} pixels small as it comes.
+  thin, and for every image that is not {model.card.image_size}x{model.card.image_size} pixels.
 - **The probability** is calibrated on images like those of CIFAKE: of all such images rated 90 %,
   about nine in ten are AI-generated. For any other image it is the model's reading and no more.
 - **The heatmap** shows which regions spoke for the answer you picked, not what is wrong with the
   picture. It has few positions, so it cannot point at single pixels.
 - **It only knows** photographs from CIFAR-10 (ten kinds of things and animals) and what Stable
   Diffusion 1.4 made of the same ten words. Other generators, faces, screenshots, drawings and
-  large pictures are outside of that, and no small model can be trusted on them.
+  large pictures are outside of that, and no small model can be trusted on them. A picture that
+  somebody shrank to this size before looks like the right kind, and so do blank or drawn images;
+  they get a verdict all the same, and it is worth nothing.
 - **It proves nothing.** Do not use it to accuse anybody.
 """
         )
@@ -204,8 +209,8 @@ if chosen is not None:
         show_verdict(result, detector, chosen)
         show_pictures(result, chosen)
         engine.load_heatmaps_in_background(detector)
-        loading = not detector.load_explainer().done()
-        st.fragment(show_heatmap, run_every=1.0 if loading else None)(result, detector)
+        polled = not detector.load_explainer().done()
+        st.fragment(show_heatmap, run_every=1.0 if polled else None)(result, detector, polled)
         st.download_button(
             "Result (JSON)",
             json.dumps(result.as_dict(), indent=1),

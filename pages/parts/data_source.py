@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -12,6 +14,8 @@ import streamlit as st
 from cifake_core import dataset
 from cifake_core.errors import DatasetError
 from cifake_core.labels import CLASSES
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,12 @@ def _future() -> Future:
     def load() -> None:
         try:
             future.set_result(dataset.load())
-        except (DatasetError, OSError) as error:
+        except DatasetError as error:
+            if os.environ.get("CIFAKE_DATA"):  # someone meant it to be there
+                _log.warning("%s", error)
+            future.set_exception(error)
+        except BaseException as error:  # pages wait for the future whatever happens
+            _log.exception("the data set cannot be opened")
             future.set_exception(error)
 
     threading.Thread(target=load, name="dataset", daemon=True).start()

@@ -54,9 +54,9 @@ def load_heatmaps_in_background(model: pipeline.Detector) -> None:
     model.load_explainer().add_done_callback(_freeze)
 
 
-def _freeze(_future) -> None:
+def _freeze(future) -> None:
     """Take what is loaded out of garbage collection: Streamlit collects after every run."""
-    if not _frozen.is_set():
+    if future.exception() is None and not _frozen.is_set():
         _frozen.set()
         gc.collect()
         gc.freeze()

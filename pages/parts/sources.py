@@ -22,6 +22,7 @@ class Source:
     words: str
     truth: int | None = None
     class_word: str = ""
+    origin: str = "gallery"
 
 
 def choose() -> Source | None:
@@ -52,10 +53,10 @@ def choose() -> Source | None:
 
 def _take_widget(key: str, words: str) -> None:
     given = st.session_state[key]
-    if given is None:
-        st.session_state.pop(_KEY, None)
-    else:
-        st.session_state[_KEY] = Source(given.getvalue(), words)
+    if given is not None:
+        st.session_state[_KEY] = Source(given.getvalue(), words, origin=key)
+    elif (now := st.session_state.get(_KEY)) and now.origin == key:
+        del st.session_state[_KEY]  # it was removed; what was chosen since then stays
 
 
 def _gallery() -> None:

@@ -11,8 +11,10 @@ from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
 from pages.parts import data_source, evidence
 from pages.parts.words import LABEL_COLOURS, LABEL_NAMES
 
+PLURALS = {REAL: "Photographs", FAKE: "AI-generated images"}
 # Never colour alone: the two kinds differ in line style too.
 DASHES = {REAL: "solid", FAKE: "dash"}
+SHEET = 16  # images on a page of the browser
 CUE_WORDS = {
     "file_size": "File size (bytes)",
     "brightness": "Brightness (mean grey level, 0–255)",
@@ -50,6 +52,12 @@ def group(stats: dict, split: str, label: int, word: str = "all") -> dict:
         for g in stats["groups"]
         if (g["split"], g["label"], g["class"]) == (split, LABELS[label], word)
     )
+
+
+def pooled_mean(stats: dict, label: int, cue: str) -> float:
+    """Mean over both splits, like the histograms and the AUC."""
+    parts = [group(stats, split, label) for split in ("train", "test")]
+    return sum(g["n"] * g[cue]["mean"] for g in parts) / sum(g["n"] for g in parts)
 
 
 def show_counts(stats: dict) -> None:
@@ -109,7 +117,7 @@ def show_light(stats: dict) -> None:
     st.header("Brightness and saturation", anchor=False)
     for cue, word in (("brightness", "brighter"), ("saturation", "more saturated")):
         shown = stats["histograms"][cue]
-        means = {x: group(stats, "train", x)[cue]["mean"] for x in (REAL, FAKE)}
+        means = {x: pooled_mean(stats, x, cue) for x in (REAL, FAKE)}
         more = max(means, key=means.get)
         histogram(
             cue,
@@ -119,9 +127,9 @@ def show_light(stats: dict) -> None:
             "AI-generated images",
         )
         st.markdown(
-            f"{LABEL_NAMES[more]}s are {word} on average: {means[more]:.0f} against "
+            f"{PLURALS[more]} are {word} on average: {means[more]:.0f} against "
             f"{min(means.values()):.0f}. Alone it separates them with an AUC of "
-            f"**{stats['auc'][cue]:.2f}**.".replace("AI-generateds", "AI-generated images")
+            f"**{stats['auc'][cue]:.2f}**."
         )
 
 
@@ -140,6 +148,16 @@ def show_leaks(stats: dict) -> None:
     )
 
 
+def sheet(images: np.ndarray) -> np.ndarray:
+    """Up to 16 images (N, S, S, 3) uint8 as one of 4 x 4, the rest of it grey."""
+    size = images.shape[1]
+    out = np.full((4 * size, 4 * size, 3), 128, np.uint8)
+    for i, image in enumerate(images):
+        y, x = divmod(i, 4)
+        out[y * size : (y + 1) * size, x * size : (x + 1) * size] = image
+    return out
+
+
 def show_images() -> None:
     st.header("Browse", anchor=False)
     data = data_source.opened()
@@ -153,20 +171,18 @@ def show_images() -> None:
         )
         return
     word = st.selectbox("Class", CLASSES, key="browse-class")
-    page = st.number_input("Page", 1, 50, 1, key="browse-page")
-    for label, column in zip((REAL, FAKE), st.columns(2), strict=True):
-        rows = np.flatnonzero(
-            (data.train.labels == label) & (data.train.classes == CLASSES.index(word))
-        )[(page - 1) * 16 : page * 16]
-        sheet = np.concatenate(
-            [np.concatenate(list(data.train.images[rows[i : i + 4]]), 1) for i in range(0, 16, 4)]
-        )
+    of_class = data.train.classes == CLASSES.index(word)
+    rows = {x: np.flatnonzero(of_class & (data.train.labels == x)) for x in (REAL, FAKE)}
+    pages = max(1, -(-max(map(len, rows.values())) // SHEET))
+    page = st.number_input(f"Page, 1 to {pages}", 1, pages, 1, key=f"browse-page-{word}")
+    for label, column in zip(rows, st.columns(2), strict=True):
+        shown = rows[label][(page - 1) * SHEET : page * SHEET]
         column.image(
-            render.enlarge(sheet, 512),
+            render.enlarge(sheet(data.train.images[shown]), 512),
             width="stretch",
             output_format="PNG",
-            caption=f"{LABEL_NAMES[label]}, {word}, 16 of the training images",
-            alt=f"Sixteen training images of class {word}: {LABEL_NAMES[label]}",
+            caption=f"{LABEL_NAMES[label]}, {word}: {len(shown)} of {len(rows[label]):,} in train",
+            alt=f"{len(shown)} training images of class {word}: {LABEL_NAMES[label]}",
         )
 
 
