@@ -144,7 +144,7 @@ def show_leaks(stats: dict) -> None:
         f"All of these are AI-generated images, identical to the last pixel. A model may simply "
         f"remember the {found['test_also_in_train']:,} it has seen, so we also report on the "
         f"**{found['leak_free_test']:,}** test images that do not leak, and keep duplicates "
-        "together when validation images are cut from train."
+        "together when validation images are cut from the training images."
     )
 
 
