@@ -280,7 +280,7 @@ def _size_notes(width: int, height: int, prepared: Prepared) -> list[str]:
 def _domain_doubt(prepared: Prepared) -> str:
     size = prepared.pixels.shape[0]
     return (
-        f"Only images of {size}x{size} pixels as they come can be judged: in others the fine "
+        f"Only images of exactly {size}x{size} pixels can be judged: in others the fine "
         "texture that gives a generated image away is gone or invented, and the model's "
         "probability is no better than a guess."
     )

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,24 @@ def test_hostile_names_stay_text(tmp_path, capsys, name):
     assert main(["check", str(tmp_path), "--format", "json"]) == 0
     (row,) = rows(capsys.readouterr().out)
     assert row["path"] == str(path)
+
+
+def test_ctrl_c_ends_it_soon(tmp_path):
+    large = Image.fromarray(np.zeros((4000, 4000, 3), np.uint8))
+    large.save(tmp_path / "0.png")
+    for i in range(1, 400):
+        (tmp_path / f"{i}.png").hardlink_to(tmp_path / "0.png")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cifake_core", "check", str(tmp_path), "--out", tmp_path / "o.csv"],
+        cwd=Path(__file__).parents[1],
+        stderr=subprocess.PIPE,
+    )
+    while not (tmp_path / "o.csv").exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)  # all of it takes minutes
+    assert process.returncode == 130
+    assert b"Traceback" not in said
 
 
 def test_fifo_does_not_hang(tmp_path, capsys):

@@ -42,7 +42,7 @@ def test_a_resampled_image_gets_no_verdict_and_hears_why(shape):
     result = pipeline.analyze(png(noise(*shape)))
     assert result.verdict is Verdict.UNCERTAIN
     assert not result.in_domain
-    assert "32x32 pixels as they come" in " ".join(result.doubts)
+    assert "exactly 32x32 pixels" in " ".join(result.doubts)
     assert result.notes
 
 

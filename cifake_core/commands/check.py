@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import sys
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -73,11 +74,14 @@ def run(args: argparse.Namespace) -> int:
                 for row in rows:
                     unread += bool(row["error"])
                     write(row)
+                out.flush()
             for row, analysis in zip(rows, found, strict=True):
                 done += 1
                 if args.heatmaps and analysis:
                     _save_heatmap(args.heatmaps, done, row["path"], analysis, detector)
                 bar.update()
+    if args.out:
+        print(f"wrote {args.out}: {done - unread} read, {unread} not", file=sys.stderr)
     return 1 if unread else 0
 
 
@@ -108,21 +112,27 @@ def _judged(files: Iterator[Path], detector, workers: int):
     another; a few batches are under way at a time, so that memory stays flat.
     """
 
+    stopped = threading.Event()
+
     def work(paths: list[Path]):
-        opened = [_open(path, detector) for path in paths]
+        opened = [_open(path, detector) for path in paths if not stopped.is_set()]
         judged = iter(detector.judge(o for o in opened if not isinstance(o, CifakeLensError)))
         found = [None if isinstance(o, CifakeLensError) else next(judged) for o in opened]
         name = detector.card.name
-        return [_row(p, o, a, name) for p, o, a in zip(paths, opened, found, strict=True)], found
+        return [_row(p, o, a, name) for p, o, a in zip(paths, opened, found, strict=False)], found
 
     waiting = deque()
-    with ThreadPoolExecutor(workers) as pool:
+    pool = ThreadPoolExecutor(workers)
+    try:
         while paths := list(islice(files, BATCH)):
             waiting.append(pool.submit(work, paths))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    finally:  # at once when interrupted: what is under way ends with the file it is at
+        stopped.set()
+        pool.shutdown(cancel_futures=True)
 
 
 def _open(path: Path, detector):

@@ -23,8 +23,25 @@ DRAWN_BY = {
 
 
 def show_verdict(analysis: Analysis, model: Detector, source: sources.Source) -> None:
-    calibration = model.card.calibration
     st.header(HEADLINES[analysis.verdict], anchor=False)
+    if source.remark:
+        st.caption(source.remark)
+    if analysis.in_domain:
+        show_probability(analysis, model)
+    else:
+        st.caption(
+            f"For what it is worth, the model's reading is {percent(analysis.p_fake)} AI-generated."
+        )
+    for doubt in analysis.doubts:
+        st.warning(doubt, icon=":material/help:")
+    for note in analysis.notes:
+        st.info(note, icon=":material/info:")
+    if source.truth is not None and st.toggle("Show what it truly is", key="show_truth"):
+        st.markdown(f"In CIFAKE it is **{TARGETS[source.truth]}**, of class *{source.class_word}*.")
+
+
+def show_probability(analysis: Analysis, model: Detector) -> None:
+    calibration = model.card.calibration
     sentence = f"Probability of AI-generated: **{percent(analysis.p_fake)}**"
     if analysis.verdict is Verdict.UNCERTAIN:
         lean = TARGETS[analysis.leans_to]
@@ -43,14 +60,6 @@ def show_verdict(analysis: Analysis, model: Detector, source: sources.Source) ->
             f"from {calibration.fake_from:.1%} (orange): AI-generated · 100 %"
         ),
     )
-    for doubt in analysis.doubts:
-        st.warning(doubt, icon=":material/help:")
-    for note in analysis.notes:
-        st.info(note, icon=":material/info:")
-    if source.truth is not None and st.toggle("Show what it truly is", key="show_truth"):
-        st.markdown(
-            f"In CIFAKE it stands as **{TARGETS[source.truth]}**, class *{source.class_word}*."
-        )
 
 
 def show_pictures(analysis: Analysis, source: sources.Source) -> None:
@@ -195,8 +204,8 @@ def show_limits(model: Detector) -> None:
 
 st.title("Real or AI-generated?", anchor=False)
 st.markdown(
-    "Drop a small image and read whether it is a photograph or AI-generated, how sure the model "
-    "is, and where it looked."
+    "Drop an image of 32x32 pixels and read whether it is a photograph or AI-generated, how sure "
+    "the model is, and where it looked. Larger ones can be looked at, but not judged."
 )
 detector = engine.detector()
 chosen = sources.choose()

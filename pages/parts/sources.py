@@ -23,6 +23,7 @@ class Source:
     truth: int | None = None
     class_word: str = ""
     origin: str = "gallery"
+    remark: str = ""
 
 
 def choose() -> Source | None:
@@ -40,6 +41,7 @@ def choose() -> Source | None:
             help=f"{', '.join(images.FORMATS)}; nothing is stored.",
         )
     with camera:
+        st.caption("A camera's picture is far larger than 32x32 pixels, so it gets no verdict.")
         if st.toggle("Use the camera", key="camera_on"):
             st.camera_input(
                 "Take a picture",
@@ -92,7 +94,12 @@ def _wait_for_data() -> None:
 
 def _take_sample(number: int) -> None:
     sample = samples()[number]
-    st.session_state[_KEY] = Source(sample.png, f"the sample “{sample.name}”")
+    st.session_state[_KEY] = Source(
+        sample.png,
+        f"the sample “{sample.name}”",
+        remark="This picture was drawn by arithmetic. It is neither a photograph nor AI-generated, "
+        "so there is no right answer: it shows what a model does with what it never saw.",
+    )
 
 
 def _take_random(data) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas  # noqa: F401  Plotly would take a pandas that TensorFlow's thread is half through
 import plotly.graph_objects as go
 import streamlit as st
 

@@ -42,7 +42,8 @@ def test_every_sample_gets_an_answer(app, name):
     press_sample(app.run(), name)
     assert not app.exception
     assert any(answer in app.header[0].value for answer in ANSWERS)
-    assert "Probability of AI-generated" in words(app)
+    assert "drawn by arithmetic" in words(app)
+    assert ("Probability of AI-generated" in words(app)) == (name != "Large sunset")
 
 
 def test_large_image_is_told_about_its_size(app):

@@ -123,9 +123,9 @@ def test_random_image_hides_its_label_until_asked(open_page, real_cifake):
     button.wait_for(timeout=90_000)
     button.click()
     expect(verdict(page)).to_be_visible()
-    expect(page.get_by_text("In CIFAKE it stands as")).to_have_count(0)
+    expect(page.get_by_text("In CIFAKE it is")).to_have_count(0)
     page.get_by_text("Show what it truly is").click()
-    expect(page.get_by_text("In CIFAKE it stands as")).to_be_visible()
+    expect(page.get_by_text("In CIFAKE it is")).to_be_visible()
 
 
 def test_dataset_page(open_page, screenshot):
