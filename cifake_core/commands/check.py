@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if not any(True for _ in find_files(*files)):
         print("error: there is nothing to check: no such file, or no image in it", file=sys.stderr)
         return 2
-    workers = min(8, cores())
+    workers = min(8, cores() + 1)  # one more than cores, as each waits for the others now and then
     detector = pipeline.Detector(args.model, threads=1, decoders=workers)
     if args.heatmaps:
         args.heatmaps.mkdir(parents=True, exist_ok=True)
