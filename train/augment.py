@@ -11,14 +11,22 @@ from train.config import Config
 def augment(batch: np.ndarray, config: Config, rng: np.random.Generator) -> np.ndarray:
     """A changed copy of ``batch`` (B, S, S, 3) uint8.
 
-    Flip and shift come first, then what a picture meets on its way: blur, noise, JPEG, in that
-    order, each with its own chance for each image. The result depends on ``rng`` alone.
+    Flips, rotation with zoom, and shift come first, then what a picture meets on its way: blur,
+    noise, JPEG, in that order, each with its own chance for each image. The result depends on
+    ``rng`` alone.
     """
     out = batch.copy()
     count = len(out)
     if config.flip:
         mask = rng.random(count) < 0.5
         out[mask] = out[mask, :, ::-1]
+    if config.flip_vertical:
+        mask = rng.random(count) < 0.5
+        out[mask] = out[mask, ::-1]
+    if config.rotation or config.zoom:
+        for i in range(count):
+            angle = rng.uniform(-config.rotation, config.rotation)
+            out[i] = _turn(out[i], angle, 1 + rng.uniform(-config.zoom, config.zoom))
     if config.shift:
         out = _shift(out, config.shift, rng)
     for i in np.flatnonzero(rng.random(count) < config.blur):
@@ -40,6 +48,13 @@ def jpeg_round_trip(image: np.ndarray, quality: int) -> np.ndarray:
     bgr = np.ascontiguousarray(image[..., ::-1])
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def _turn(image: np.ndarray, degrees: float, scale: float) -> np.ndarray:
+    """Turned anticlockwise and enlarged about its middle, bilinearly; edges are reflected."""
+    height, width = image.shape[:2]
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, scale)
+    return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
 
 
 def _shift(batch: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,15 +26,14 @@ class Batches:
     ) -> None:
         self.images, self.labels, self.rows, self.config = images, labels, rows, config
         self.steps_per_epoch = max(1, len(rows) // config.batch_size)
-        # Blur, noise and JPEG shift the statistics that batch normalisation keeps, and with them
-        # the answers on clean images; the tail sets both right again.
-        self._clean = dataclasses.replace(config, blur=0.0, noise=0.0, jpeg=0.0)
+        self.phases = config.phases()
+        self._ends = np.cumsum([phase.epochs for phase in self.phases])
         self._epoch, self._order = -1, rows
 
     @property
     def steps(self) -> int:
         """Of the whole run."""
-        return (self.config.epochs + self.config.tail_epochs) * self.steps_per_epoch
+        return int(self._ends[-1]) * self.steps_per_epoch
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """(x, y) of one step: (B, S, S, 3) uint8 and (B, 1) float32, y = 1 for REAL."""
@@ -47,8 +45,8 @@ class Batches:
         # Sorted: nearby rows of a memory map are read together; the order inside a batch is free.
         rows = np.sort(self._order[inside * size : (inside + 1) * size])
         rng = np.random.default_rng((self.config.seed, 1, step))
-        config = self.config if epoch < self.config.epochs else self._clean
-        return augment(self.images[rows], config, rng), _column(self.labels[rows])
+        phase = self.phases[int(np.searchsorted(self._ends, epoch, side="right"))]
+        return augment(self.images[rows], phase, rng), _column(self.labels[rows])
 
     def stream(self, start: int, stop: int, ahead: int = 8) -> Iterator[tuple[int, tuple]]:
         """(step, batch) from ``start`` to before ``stop``, made ahead in one background thread."""

@@ -11,7 +11,24 @@ from typing import Any
 from cifake_core.errors import ConfigError
 
 RECIPES = Path(__file__).parent / "recipes"
-DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
+CHOICES = {
+    "dtype": ("float32", "mixed_bfloat16", "mixed_float16"),
+    "optimizer": ("adamw", "adam"),
+    "schedule": ("one_cycle", "constant"),
+}
+AUGMENTATION = {
+    "flip",
+    "flip_vertical",
+    "shift",
+    "zoom",
+    "rotation",
+    "jpeg",
+    "jpeg_quality",
+    "noise",
+    "noise_sigma",
+    "blur",
+    "blur_sigma",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +40,30 @@ class Config:
     model: str
     epochs: int
     model_args: dict[str, Any] = field(default_factory=dict)
+    export_args: dict[str, Any] = field(default_factory=dict)  # of the model that ships only
+    initial_weights: str = ""  # of the backbone: "imagenet", or a .weights.h5 file
     batch_size: int = 256
+    optimizer: str = "adamw"
+    schedule: str = "one_cycle"
     learning_rate: float = 3e-3  # peak of the one-cycle schedule
-    warmup: float = 0.2  # share of all steps spent rising to the peak
-    tail_epochs: int = 0  # more epochs at the end, in a cycle of their own, on clean images
-    tail_learning_rate: float = 5e-4
+    warmup: float = 0.2  # share of a cycle's steps spent rising to the peak
+    # More cycles: tables of epochs, learning_rate and whatever augmentation changes.
+    then: tuple[dict[str, Any], ...] = ()
+    plateau: int = 0  # epochs without a lower validation loss before the rate is halved; 0: never
+    early_stopping: int = 0  # epochs without one before the end, with the best weights; 0: never
     weight_decay: float = 0.05
     label_smoothing: float = 0.0
     ema: float = 0.998  # decay of the weight average; 0 ships the last weights
     seed: int = 1
-    dtype: str = "float32"  # one of DTYPES
+    dtype: str = "float32"
     devices: int = 1  # more than one: data parallel through keras.distribution (JAX)
     jit: bool = False
     # augmentation
     flip: bool = True
+    flip_vertical: bool = False
     shift: int = 3  # at most this many pixels each way, edges reflected
+    zoom: float = 0.0  # at most this share larger or smaller, edges reflected
+    rotation: float = 0.0  # at most this many degrees either way, edges reflected
     jpeg: float = 0.0  # chance of a round trip through JPEG
     jpeg_quality: tuple[int, int] = (40, 95)
     noise: float = 0.0  # chance of Gaussian noise
@@ -56,17 +82,33 @@ class Config:
         for key in ("warmup", "jpeg", "noise", "blur", "label_smoothing"):
             if not 0 <= getattr(self, key) <= 1:
                 raise ConfigError(f"{key} must lie between 0 and 1.")
-        for key in ("shift", "limit", "seed", "tail_epochs"):
+        for key in ("shift", "limit", "seed", "rotation", "plateau", "early_stopping"):
             if getattr(self, key) < 0:
                 raise ConfigError(f"{key} must be at least 0.")
-        if not 0 <= self.ema < 1:
-            raise ConfigError("ema must be at least 0 and less than 1.")
-        if self.dtype not in DTYPES:
-            raise ConfigError(f"dtype must be one of {', '.join(DTYPES)}.")
+        for key in ("ema", "zoom"):
+            if not 0 <= getattr(self, key) < 1:
+                raise ConfigError(f"{key} must be at least 0 and less than 1.")
+        for key, known in CHOICES.items():
+            if getattr(self, key) not in known:
+                raise ConfigError(f"{key} must be one of {', '.join(known)}.")
         if not 1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100:
             raise ConfigError("jpeg_quality must lie between 1 and 100.")
         if self.blur_sigma[0] <= 0 or self.noise_sigma[0] < 0:
             raise ConfigError("blur_sigma must be more than 0, noise_sigma at least 0.")
+        if (self.plateau or self.early_stopping) and self.schedule != "constant":
+            raise ConfigError("plateau and early_stopping need schedule = constant.")
+        allowed = {"epochs", "learning_rate", *AUGMENTATION}
+        for number, table in enumerate(self.then, start=1):
+            if "epochs" not in table or not set(table) <= allowed:
+                raise ConfigError(
+                    f"then, table {number}: wants epochs, and knows {', '.join(sorted(allowed))}."
+                )
+        self.phases()  # refuses what a table changes for the worse
+
+    def phases(self) -> list[Config]:
+        """The cycles of the run in their order, each as a configuration of its own."""
+        first = dataclasses.replace(self, then=()) if self.then else self
+        return [first, *(dataclasses.replace(first, **table) for table in self.then)]
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -91,41 +133,62 @@ def from_mapping(values: dict[str, Any]) -> Config:
 
 
 def load_recipe(name: str, overrides: list[str] = ()) -> Config:
-    """Read ``train/recipes/<name>.toml`` (or a path) and apply ``key=value`` overrides.
+    """The configuration of a recipe after ``key=value`` overrides.
 
     Values of overrides are TOML; what is not TOML is taken as a string.
+    """
+    values = read_recipe(name)
+    values.pop("about", None)
+    for item in overrides:
+        _override(values, item)
+    return from_mapping(values)
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """``train/recipes/<name>.toml`` or a path; ``about`` holds what is said of it in words.
+
+    Raises:
+        ConfigError: no such recipe, or not TOML.
     """
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
         raise ConfigError(f"There is no recipe {name!r}. Recipes: {known}.")
     try:
-        values = tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from None
-    for item in overrides:
-        key, equals, text = item.partition("=")
-        if not equals:
-            raise ConfigError(f"--set wants key=value, not {item!r}.")
-        try:
-            value = tomllib.loads(f"v = {text}")["v"]
-        except tomllib.TOMLDecodeError:
-            value = text
-        # model_args.dropout=0.1 reaches into the table
-        table, _, inner = key.strip().partition(".")
-        if inner:
-            inside = values.setdefault(table, {})
-            if not isinstance(inside, dict):
-                raise ConfigError(f"{table} is one value, so --set cannot reach {item!r}.")
-            inside[inner] = value
-        else:
-            values[table] = value
-    return from_mapping(values)
+
+
+def _override(values: dict[str, Any], item: str) -> None:
+    key, equals, text = item.partition("=")
+    if not equals:
+        raise ConfigError(f"--set wants key=value, not {item!r}.")
+    try:
+        value = tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    # model_args.dropout=0.1 reaches into the table
+    table, _, inner = key.strip().partition(".")
+    if inner:
+        inside = values.setdefault(table, {})
+        if not isinstance(inside, dict):
+            raise ConfigError(f"{table} is one value, so --set cannot reach {item!r}.")
+        inside[inner] = value
+    else:
+        values[table] = value
 
 
 def _checked(key: str, kind: str, value: Any) -> Any:
     if kind.startswith("dict"):
         ok = isinstance(value, dict)
+    elif kind.startswith("tuple[dict"):
+        ok = isinstance(value, list | tuple) and all(isinstance(v, dict) for v in value)
+        types = {f.name: str(f.type) for f in dataclasses.fields(Config)}
+        if ok:
+            value = tuple(
+                {k: _checked(k, types.get(k, "?"), v) for k, v in table.items()} for table in value
+            )
     elif kind.startswith("tuple"):
         ok = isinstance(value, list | tuple) and len(value) == 2
         number = int if "int" in kind else int | float

@@ -15,7 +15,9 @@ from train import checkpoint
 from train.config import Config
 
 
-def open_run(folder: Path, config: Config, recipe: str, data_sha256: str) -> None:
+def open_run(
+    folder: Path, config: Config, recipe: str, data_sha256: str, initial_sha256: str = ""
+) -> None:
     """Create the run folder, or make sure that it holds this very run."""
     import keras
 
@@ -31,6 +33,7 @@ def open_run(folder: Path, config: Config, recipe: str, data_sha256: str) -> Non
         "recipe": recipe,
         "config": settings,
         "data_sha256": data_sha256,
+        "initial_weights_sha256": initial_sha256,
         "validation_seed": dataset.VALIDATION_SEED,
         "backend": keras.backend.backend(),
         "versions": {"python": platform.python_version(), "keras": keras.__version__},

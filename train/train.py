@@ -1,7 +1,10 @@
 """Train one recipe: ``python -m train.train --recipe lens [--data PATH] [--set key=value ...]``.
 
+``--list`` shows the recipes; ``--smoke`` tries one of them, or all, on 512 images.
+
 A run lives in ``runs/<id>/``: ``config.json``, ``metrics.jsonl``, two checkpoint slots and, at the
-end, ``model.weights.h5``. Starting the same command again continues where the run stopped.
+end, ``model.weights.h5``. Starting the same command again continues where the run stopped, also on
+another machine that the folder was copied to.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import json
 import os
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -21,23 +25,44 @@ from cifake_core.labels import FAKE
 from cifake_core.progress import progress_bar
 from train import checkpoint
 from train.batches import Batches
-from train.config import Config, load_recipe
+from train.compile import compile_model, load_initial_weights
+from train.config import RECIPES, Config, load_recipe
+from train.events import Events
+from train.patience import enough, is_best, rate_after
 from train.runs import MetricLog, StopRequest, open_run
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m train.train", description=__doc__)
-    parser.add_argument("--recipe", required=True, help="a name in train/recipes, or a .toml file")
+    parser.add_argument("--recipe", help="a name in train/recipes, or a .toml file")
+    parser.add_argument("--list", action="store_true", help="show the recipes and stop")
+    parser.add_argument("--smoke", action="store_true", help="a recipe, or all, on 512 images")
     parser.add_argument("--data", help="folder or archive of CIFAKE (default: found by itself)")
     parser.add_argument("--run", type=Path, help="run folder (default: runs/<recipe>-seed<n>)")
+    parser.add_argument("--weights", help="initial weights of the backbone: a file, or imagenet")
+    parser.add_argument("--tensorboard", action="store_true", help="events in the run folder, too")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="sets")
     args = parser.parse_args(argv)
+    if not (args.recipe or args.list or args.smoke):
+        parser.error("name a --recipe; --list shows them")
+    sets = args.sets + ([f"initial_weights={json.dumps(args.weights)}"] if args.weights else [])
     try:
-        config = load_recipe(args.recipe, args.sets)
-        folder = args.run or Path("runs") / f"{Path(args.recipe).stem}-seed{config.seed}"
+        if args.list:
+            from train.listing import listing
+
+            print("\n".join(listing()))
+            return 0
+        names = [args.recipe] if args.recipe else sorted(p.stem for p in RECIPES.glob("*.toml"))
+        configs = {name: load_recipe(name, sets) for name in names}
         with progress_bar() as show:
             data = dataset.load(args.data, show)
-        return run(config, data, folder, recipe=args.recipe)
+        if args.smoke:
+            from train.smoke import smoke
+
+            return smoke(configs, data)
+        ((name, config),) = configs.items()
+        folder = args.run or Path("runs") / f"{Path(name).stem}-seed{config.seed}"
+        return run(config, data, folder, recipe=name, tensorboard=args.tensorboard)
     except CifakeLensError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -46,13 +71,21 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
-def run(config: Config, data: dataset.Dataset, folder: Path, recipe: str = "") -> int:
+def run(
+    config: Config,
+    data: dataset.Dataset,
+    folder: Path,
+    recipe: str = "",
+    tensorboard: bool = False,
+    validation_limit: int | None = None,
+) -> int:
     """Train until done or interrupted; returns the exit code (0 done, 130 interrupted)."""
     import keras
     from tqdm import tqdm
 
     held_out = dataset.validation_indices(data.train)
     rows = np.setdiff1d(np.arange(len(data.train)), held_out)
+    held_out = np.sort(np.random.default_rng(0).permutation(held_out)[:validation_limit])
     if config.limit:
         rows = np.random.default_rng(config.seed).permutation(rows)[: config.limit]
     if not len(rows) or not len(held_out):
@@ -64,9 +97,13 @@ def run(config: Config, data: dataset.Dataset, folder: Path, recipe: str = "") -
     keras.config.set_dtype_policy(config.dtype)
     _distribute(config)
     model = compile_model(config, batches.steps_per_epoch)
-    open_run(folder, config, recipe, data.sha256)  # after what may refuse the settings
     start = restore(folder, model)
+    origin = ""
+    if config.initial_weights and not start:
+        origin = load_initial_weights(model, config)
+    open_run(folder, config, recipe, data.sha256, origin)  # after what may refuse the settings
     log = MetricLog(folder / "metrics.jsonl", start)
+    events = Events(folder, log.entries) if tensorboard else None
     if start:
         print(f"continuing {folder} after step {start} of {total}")
 
@@ -80,8 +117,10 @@ def run(config: Config, data: dataset.Dataset, folder: Path, recipe: str = "") -
         disable=None if not os.environ.get("CIFAKE_NO_PROGRESS") else True,
     )
     since, seen, losses = time.monotonic(), 0, []
-    with bar, stop:
-        for step, (x, y) in batches.stream(start, total):
+    validated = [e["validation_loss"] for e in log.entries if "validation_loss" in e]
+    steps = batches.stream(start, start if enough(validated, config) else total)
+    with bar, stop, closing(steps):
+        for step, (x, y) in steps:
             loss = float(model.train_on_batch(x, y))
             losses.append(loss)
             done, seen = step + 1, seen + len(x)
@@ -98,53 +137,36 @@ def run(config: Config, data: dataset.Dataset, folder: Path, recipe: str = "") -
                 entry |= {"loss": float(np.mean(losses)), "images_per_s": round(rate, 1)}
                 if epoch_ends and (done // batches.steps_per_epoch) % config.validate_every == 0:
                     entry |= validate(model, data.train, held_out, averaged=config.ema > 0)
+                    validated.append(entry["validation_loss"])
+                    _react(model, config, folder, done, validated)
                 log.write(entry)
+                if events:
+                    events.write(entry)
                 checkpoint.save(folder, done, state_of(model))
                 bar.set_postfix({k: f"{v:.4f}" for k, v in entry.items() if k in SHOWN})
                 since, seen, losses = time.monotonic(), 0, []
             if stop.asked and done < total:
                 print(f"\nstopped after step {done}; the same command continues", file=sys.stderr)
                 return 130
+            if epoch_ends and enough(validated, config):
+                break
+    if events:
+        events.close()
     _finish(model, config, folder, log, data, held_out)
     return 0
 
 
+def _react(model, config: Config, folder: Path, step: int, losses: list[float]) -> None:
+    """What an epoch's validation loss leads to: a lower rate, weights to come back to."""
+    if config.plateau:
+        model.optimizer.learning_rate = rate_after(losses, config)
+    if config.early_stopping and is_best(losses):
+        best = folder / "best"
+        best.mkdir(exist_ok=True)
+        checkpoint.save(best, step, state_of(model))
+
+
 SHOWN = ("loss", "validation_accuracy")
-
-
-def compile_model(config: Config, steps_per_epoch: int):
-    """Build and compile the model of a config with AdamW on one-cycle schedules."""
-    import keras
-
-    from cifake_core.models import BUILDERS, build
-    from train.schedule import OneCycle
-
-    if config.model not in BUILDERS:
-        raise ConfigError(f"There is no model {config.model!r}. Models: {', '.join(BUILDERS)}.")
-    try:
-        model = build(config.model, **config.model_args)
-    except TypeError as error:
-        raise ConfigError(f"model_args do not fit {config.model}: {error}.") from None
-    cycles = [(config.learning_rate, config.epochs * steps_per_epoch)]
-    if config.tail_epochs:
-        cycles.append((config.tail_learning_rate, config.tail_epochs * steps_per_epoch))
-    optimizer = keras.optimizers.AdamW(
-        OneCycle(cycles, config.warmup),
-        weight_decay=config.weight_decay,
-        use_ema=config.ema > 0,
-        ema_momentum=config.ema or 0.99,
-    )
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    model.compile(
-        optimizer=optimizer,
-        loss=keras.losses.BinaryCrossentropy(
-            from_logits=True, label_smoothing=config.label_smoothing
-        ),
-        # Keras runs JAX without compilation when told not to jit, which is far slower.
-        jit_compile=config.jit or keras.backend.backend() == "jax",
-    )
-    model.optimizer.build(model.trainable_variables)  # float16 wraps it to scale the loss
-    return model
 
 
 def state_of(model) -> list[np.ndarray]:
@@ -218,6 +240,8 @@ def _distribute(config: Config) -> None:
 
 
 def _finish(model, config, folder, log, data, held_out) -> None:
+    if config.early_stopping:
+        restore(folder / "best", model)
     if config.ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     final = validate(model, data.train, held_out, averaged=False)

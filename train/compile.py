@@ -1,0 +1,79 @@
+"""From a configuration to a compiled Keras model."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import import_module
+from pathlib import Path
+
+from cifake_core.errors import ConfigError
+from cifake_core.models import BUILDERS, build
+from train.config import Config
+
+
+def compile_model(config: Config, steps_per_epoch: int):
+    """Build and compile the model of a configuration."""
+    import keras
+
+    from train.schedule import OneCycle
+
+    if config.model not in BUILDERS:
+        raise ConfigError(f"There is no model {config.model!r}. Models: {', '.join(BUILDERS)}.")
+    try:
+        model = build(config.model, **config.model_args)
+    except TypeError as error:
+        raise ConfigError(f"model_args do not fit {config.model}: {error}.") from None
+    rate = config.learning_rate
+    if config.schedule == "one_cycle":
+        cycles = [(p.learning_rate, p.epochs * steps_per_epoch) for p in config.phases()]
+        rate = OneCycle(cycles, config.warmup)
+    averaging = {"use_ema": config.ema > 0, "ema_momentum": config.ema or 0.99}
+    if config.optimizer == "adam":
+        optimizer = keras.optimizers.Adam(rate, **averaging)
+    else:
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **averaging)
+        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    model.compile(
+        optimizer=optimizer,
+        loss=keras.losses.BinaryCrossentropy(
+            from_logits=True, label_smoothing=config.label_smoothing
+        ),
+        # Keras runs JAX without compilation when told not to jit, which is far slower.
+        jit_compile=config.jit or keras.backend.backend() == "jax",
+    )
+    model.optimizer.build(model.trainable_variables)  # float16 wraps it to scale the loss
+    return model
+
+
+def load_initial_weights(model, config: Config) -> str:
+    """Put published weights into the layers of the backbone, found by name.
+
+    Returns:
+        The SHA-256 of the file, or "" for weights that keras.applications fetched itself.
+
+    Raises:
+        ConfigError: the model has no backbone, or the file does not fit it.
+    """
+    import keras
+
+    module = import_module(BUILDERS[config.model].split(":")[0])
+    if not hasattr(module, "backbone"):
+        raise ConfigError(f"{config.model} has no backbone that takes initial weights.")
+    source = config.initial_weights
+    if source != "imagenet" and not Path(source).is_file():
+        raise ConfigError(f"There is no weights file {source}.")
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        donor = module.backbone(weights="imagenet" if source == "imagenet" else None)
+        if source != "imagenet":
+            donor.load_weights(source)
+    except Exception as error:  # h5py, Keras and the network raise what they like here
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ConfigError(f"The weights {source} do not fit {config.model}: {reason}") from None
+    finally:
+        keras.config.set_dtype_policy(policy)
+    for layer in donor.layers:
+        if layer.weights:
+            model.get_layer(layer.name).set_weights(layer.get_weights())
+    return "" if source == "imagenet" else hashlib.sha256(Path(source).read_bytes()).hexdigest()

@@ -1,0 +1,61 @@
+"""Every part of a recipe on 512 images: ``python -m train.train --smoke [--recipe NAME]``.
+
+It trains one epoch of each cycle, validates, writes the weights and loads them again. What it
+reaches means nothing; that it gets there does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from cifake_core import artifacts, dataset
+from cifake_core.errors import ArtifactError
+from train.config import Config
+
+IMAGES = 512
+
+
+def smoke(configs: dict[str, Config], data: dataset.Dataset) -> int:
+    """Try each configuration; returns the exit code."""
+    import keras
+
+    from cifake_core.models import build
+    from train.train import run
+
+    for name, config in configs.items():
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            short = shortened(config)
+            code = run(short, data, Path(folder) / name, name, validation_limit=IMAGES)
+            if code:
+                return code
+            model = build(short.model, **short.model_args | short.export_args)
+            artifacts.load_all_weights(model, Path(folder) / name / artifacts.WEIGHTS)
+            result = json.loads((Path(folder) / name / "result.json").read_text())
+        logits = np.asarray(keras.ops.convert_to_numpy(model(data.train.images[:4])))
+        if not np.isfinite(logits).all():
+            raise ArtifactError(f"{name}: the weights that were written give {logits.ravel()}.")
+        print(
+            f"{name}: {result['parameters']:,} parameters, trained, written and read again on "
+            f"{keras.backend.backend()} in {time.monotonic() - began:.0f} s"
+        )
+    return 0
+
+
+def shortened(config: Config) -> Config:
+    """The same recipe, one epoch of each cycle on few images."""
+    return dataclasses.replace(
+        config,
+        epochs=1,
+        then=tuple(table | {"epochs": 1} for table in config.then),
+        limit=IMAGES,
+        batch_size=min(config.batch_size, IMAGES // 4),
+        validate_every=1,
+        initial_weights="",
+    )
