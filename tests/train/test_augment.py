@@ -118,3 +118,36 @@ def test_chance_is_for_each_image(kind):
     settings = {"blur_sigma": (0.8, 0.8), "noise_sigma": (0.1, 0.1), kind: 0.25}
     touched = (changed(many, **settings) != many).any(axis=(1, 2, 3))
     assert 70 <= touched.sum() <= 130
+
+
+def test_vertical_flip_turns_about_half_of_the_images_upside_down(batch):
+    out = changed(batch, flip_vertical=True)
+    turned = [np.array_equal(o, b[::-1]) for o, b in zip(out, batch, strict=True)]
+    kept = [np.array_equal(o, b) for o, b in zip(out, batch, strict=True)]
+    assert np.all(np.logical_xor(kept, turned))
+    assert 10 <= sum(turned) <= 30
+
+
+def test_rotation_and_zoom_leave_the_middle_where_it_is():
+    # A disc about the middle looks the same however it is turned; zoomed, its area changes.
+    y, x = np.mgrid[:33, :33] - 16
+    disc = np.repeat((255 * (x**2 + y**2 < 64)).astype(np.uint8)[None, ..., None], 3, axis=-1)
+    discs = np.repeat(disc, 30, axis=0)
+    turned, zoomed = changed(discs, rotation=90.0), changed(discs, zoom=0.2)
+    area = discs[0].sum()
+    assert np.abs(turned.sum(axis=(1, 2, 3)) / area - 1).max() < 0.03
+    shares = zoomed.sum(axis=(1, 2, 3)) / area
+    assert 0.8**2 - 0.05 < shares.min() < 0.85
+    assert 1.15 < shares.max() < 1.2**2 + 0.05
+
+
+def test_rotation_turns_by_at_most_the_angle_given():
+    bar = np.zeros((1, 33, 33, 3), np.uint8)
+    bar[0, 16, 20:] = 255  # from the middle to the right
+    tips = []
+    for seed in range(40):
+        rows, _ = np.nonzero(changed(bar, seed, rotation=15.0)[0, :, 28:31, 0] > 60)
+        tips.append(rows.mean() - 16)
+    # 13 pixels from the middle, 15 degrees are 3.5 pixels up or down.
+    assert 2 < max(tips) <= 4
+    assert -4 <= min(tips) < -2

@@ -90,3 +90,14 @@ def test_fewer_rows_than_a_batch_make_one_batch_of_all():
     made = batches(rows=np.array([5, 3, 60]))
     assert made.steps_per_epoch == 1
     assert seen(made, range(1)) == [3, 5, 60]
+
+
+def test_a_later_cycle_has_its_own_augmentation():
+    settings = {"epochs": 1, "jpeg": 1.0, "noise": 1.0}
+    images = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 3), np.uint8)
+    config = Config("lens", **settings, **PLAIN, then=({"epochs": 2, "jpeg": 0.0, "noise": 0.0},))
+    made = Batches(images, np.zeros(32, np.uint8), np.arange(32), config)
+    assert made.steps == 3 * 4
+    originals = {image.tobytes() for image in images}
+    clean = [{x.tobytes() for x in made.batch(step)[0]} <= originals for step in range(12)]
+    assert clean == [False] * 4 + [True] * 8

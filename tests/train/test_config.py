@@ -66,6 +66,15 @@ def test_lens_is_among_the_recipes():
         ("blur_sigma", (0, 0.5)),
         ("noise_sigma", (-0.1, 0.1)),
         ("noise_sigma", "0.1"),
+        ("optimizer", "sgd"),
+        ("schedule", "cosine"),
+        ("zoom", 1.0),
+        ("rotation", -1),
+        ("early_stopping", 3),  # of a schedule that ends by itself
+        ("plateau", 3),
+        ("then", {"epochs": 1}),
+        ("then", [{"learning_rate": 1e-3}]),
+        ("then", [{"epochs": 1, "batch_size": 3}]),
     ],
 )
 def test_wrong_value_is_refused_by_name(key, value):
@@ -91,6 +100,23 @@ def test_whole_numbers_and_lists_become_what_the_field_says():
     assert isinstance(made.learning_rate, float)
     assert made.jpeg_quality == (50, 60)
     assert made.as_dict()["jpeg_quality"] == (50, 60)
+
+
+def test_later_cycles_change_what_they_name_and_keep_the_rest():
+    made = config(
+        jpeg=0.5, noise=0.25, then=[{"epochs": 4, "learning_rate": 1, "jpeg": 0}, {"epochs": 2}]
+    )
+    first, second, third = made.phases()
+    assert [p.epochs for p in (first, second, third)] == [1, 4, 2]
+    assert [p.learning_rate for p in (first, second, third)] == [3e-3, 1.0, 3e-3]
+    assert [p.jpeg for p in (first, second, third)] == [0.5, 0.0, 0.5]
+    assert {p.noise for p in (first, second, third)} == {0.25}
+
+
+@pytest.mark.parametrize("jpeg", [2, "often"])
+def test_a_later_cycle_cannot_ask_for_what_the_first_may_not(jpeg):
+    with pytest.raises(ConfigError, match="jpeg"):
+        config(then=[{"epochs": 1, "jpeg": jpeg}])
 
 
 def test_config_cannot_be_changed():

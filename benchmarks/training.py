@@ -1,0 +1,98 @@
+"""``python -m benchmarks.training [--save]``: how fast the lab trains, in ratios.
+
+Bare is one fixed batch through the same compiled step again and again: forward, backward, update,
+and nothing that prepares images, logs, or saves.
+"""
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CIFAKE_NO_PROGRESS", "1")
+
+import numpy as np
+
+from benchmarks.timing import LINES, report
+from cifake_core import dataset
+from cifake_core.artifacts import ASSETS
+from cifake_core.predict import cores
+from train.compile import compile_model
+from train.config import Config, load_recipe
+from train.train import run
+
+STEPS = 60
+PAPER = 0.9298  # accuracy that the data set's paper reports
+
+
+def bare_rate(config: Config, images: np.ndarray, labels: np.ndarray) -> float:
+    """Images a second."""
+    import keras
+
+    keras.config.set_dtype_policy(config.dtype)
+    model = compile_model(config, 1000)
+    x = np.ascontiguousarray(images[: config.batch_size])
+    y = labels[: config.batch_size].astype(np.float32)[:, None]
+    for _ in range(5):
+        model.train_on_batch(x, y)
+    began = time.perf_counter()
+    for _ in range(STEPS):
+        float(model.train_on_batch(x, y))
+    return STEPS * config.batch_size / (time.perf_counter() - began)
+
+
+def loop_rate(config: Config, data: dataset.Dataset) -> float:
+    """Images a second of the real loop, from its own log, the first stretch left out."""
+    with tempfile.TemporaryDirectory() as folder:
+        run(config, data, Path(folder) / "run", validation_limit=500)
+        log = (Path(folder) / "run" / "metrics.jsonl").read_text().splitlines()
+    return float(np.median([json.loads(line)["images_per_s"] for line in log[1:]]))
+
+
+def throughput(data: dataset.Dataset) -> None:
+    short = [f"limit={256 * 2 * STEPS}", "epochs=1", "then=[]", f"checkpoint_every={STEPS // 2}"]
+    config = load_recipe("lens", short)
+    bare, loop = [], []
+    for _ in range(3):  # in turn, so that a slow moment of the machine meets both
+        bare.append(bare_rate(config, data.train.images, data.train.labels))
+        loop.append(loop_rate(config, data))
+    share = np.median(loop) / np.median(bare)
+    report("training `lens`, share of bare forward and backward passes",
+           f"{np.median(loop):,.0f} / {np.median(bare):,.0f} images a second = {share:.0%}",
+           "at least 90 %", share >= 0.9)  # fmt: skip
+
+
+def time_to_the_papers_accuracy(data: dataset.Dataset) -> None:
+    config = load_recipe("lens_fast")
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        run(config, data, Path(folder) / "run")
+        seconds = time.perf_counter() - began
+        result = json.loads((Path(folder) / "run" / "result.json").read_text())
+    accuracy = result["validation_accuracy"]
+    report(f"recipe `lens_fast` from nothing to {PAPER:.2%} on validation",
+           f"{accuracy:.2%} after {seconds:.0f} s", "5 minutes on two cores",
+           accuracy >= PAPER and seconds <= 300)  # fmt: skip
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
+    parser.add_argument("--save", action="store_true", help="keep the lines for the README")
+    args = parser.parse_args()
+    found = dataset.load()
+    throughput(found)
+    time_to_the_papers_accuracy(found)
+    if args.save:
+        import keras
+
+        machine = (
+            f"{cores()} processors ({platform.machine()}), Keras {keras.__version__} on "
+            f"{keras.backend.backend()}"
+        )
+        text = json.dumps({"machine": machine, "lines": LINES}, indent=1) + "\n"
+        path = ASSETS / "evidence" / "benchmarks_training.json"
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,139 @@
+"""What the lab offers around the loop: lists, smoke runs, weights to start from, TensorBoard."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from runs import ROOT, Run, assert_same_result, finished, log
+
+from cifake_core.errors import ConfigError
+from cifake_core.models import build
+from train.compile import load_initial_weights
+from train.config import RECIPES, from_mapping, load_recipe
+
+RECIPE_NAMES = sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def lab(*arguments: str, **env: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-m", "train.train", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"CIFAKE_NO_PROGRESS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"} | env,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout
+
+
+def test_list_names_every_recipe_with_its_parameters():
+    text = lab("--list")
+    for name in RECIPE_NAMES:
+        assert f"{name}: " in text
+    assert "473,569" in text
+    assert "24,146,305" in text
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_every_recipe_runs_end_to_end(backend, tiny_cifake):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"the {backend} backend is not installed")
+    text = lab("--smoke", "--data", str(tiny_cifake), KERAS_BACKEND=backend)
+    done = [line.split(":")[0] for line in text.splitlines() if f"read again on {backend}" in line]
+    assert done == RECIPE_NAMES
+
+
+def test_without_a_recipe_it_says_how_to_find_one():
+    result = subprocess.run(
+        [sys.executable, "-m", "train.train"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 2
+    assert "--list" in result.stderr
+
+
+def test_another_machine_continues_a_copied_run(tiny_cifake, tmp_path):
+    whole = finished(tiny_cifake, tmp_path / "whole")
+    with Run(tiny_cifake, tmp_path / "here") as run:
+        run.until_step(30)
+        run.process.kill()
+    # Other folders for both; only what the run folder holds goes along.
+    there = shutil.copytree(tmp_path / "here", tmp_path / "there" / "copied")
+    data = shutil.copytree(tiny_cifake, tmp_path / "there" / "data")
+    shutil.rmtree(tmp_path / "here")
+    finished(data, there)
+    assert_same_result(there, whole)
+    assert [e["loss"] for e in log(there)] == [e["loss"] for e in log(whole)]
+
+
+def test_early_stopping_ends_with_the_best_weights(tiny_cifake, tmp_path):
+    options = ("schedule=constant", "early_stopping=2", "plateau=1", "epochs=40", "ema=0")
+    # Far too high a rate: the loss goes up and down, so the best epoch comes before the last.
+    sets = [w for o in (*options, "learning_rate=0.3") for w in ("--set", o)]
+    run = finished(tiny_cifake, tmp_path / "run", *sets)
+    losses = [e["validation_loss"] for e in log(run) if "validation_loss" in e]
+    assert len(losses) < 40
+    assert len(losses) - 1 - losses.index(min(losses)) == 2
+    result = json.loads((run / "result.json").read_text())
+    assert result["validation_loss"] == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_tensorboard_reads_what_was_logged(tiny_cifake, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = finished(tiny_cifake, tmp_path / "run", "--tensorboard", "--set", "epochs=2")
+    finished(tiny_cifake, run, "--tensorboard", "--set", "epochs=2")  # no line comes twice
+    events = EventAccumulator(str(run / "tensorboard")).Reload()
+    shown = [(e.step, e.value) for e in events.Scalars("loss")]
+    assert shown == pytest.approx([(e["step"], e["loss"]) for e in log(run)], rel=1e-6)
+    assert "validation_accuracy" in events.Tags()["scalars"]
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50"])
+def test_published_weights_reach_the_backbone_and_only_it(name, tmp_path):
+    from importlib import import_module
+
+    donor = import_module(f"cifake_core.models.{name}").backbone(weights=None)
+    donor.set_weights([w + 0.25 for w in donor.get_weights()])
+    path = tmp_path / "backbone.weights.h5"
+    donor.save_weights(path)
+    model = build(name)
+    head = model.get_layer("logit").get_weights()
+    config = from_mapping({"model": name, "epochs": 1, "initial_weights": str(path)})
+    assert len(load_initial_weights(model, config)) == 64
+    for layer in donor.layers:
+        for mine, theirs in zip(
+            model.get_layer(layer.name).get_weights() if layer.weights else [],
+            layer.get_weights(),
+            strict=True,
+        ):
+            assert np.array_equal(mine, theirs)
+    assert np.array_equal(model.get_layer("logit").get_weights()[0], head[0])
+
+
+@pytest.mark.parametrize(
+    ("model", "content", "said"),
+    [("mobilenet_v2", None, "no weights file"), ("mobilenet_v2", b"no", "do not fit"),
+     ("lens", b"no", "no backbone")],
+)  # fmt: skip
+def test_weights_that_do_not_fit_are_one_sentence(model, content, said, tmp_path):
+    path = tmp_path / "some.weights.h5"
+    if content:
+        path.write_bytes(content)
+    config = from_mapping({"model": model, "epochs": 1, "initial_weights": str(path)})
+    with pytest.raises(ConfigError, match=said):
+        load_initial_weights(build("mobilenet_v2"), config)
+
+
+def test_recipes_say_what_they_are():
+    for name in RECIPE_NAMES:
+        from train.config import read_recipe
+
+        assert read_recipe(name)["about"]["what"]
+        assert load_recipe(name).model in name or name == "lens_fast"
