@@ -85,6 +85,28 @@ def negative_log_likelihood(logits: np.ndarray, is_real: np.ndarray) -> float:
     return float(np.mean(np.logaddexp(0, np.where(is_real, -logits, logits))))
 
 
+def abstention_curve(p_fake: np.ndarray, is_fake: np.ndarray, points: int = 60) -> list[dict]:
+    """Accuracy when only the surest are answered, from all of them downwards.
+
+    A point answers whoever is at least ``min_confidence`` sure; equally sure ones stay together,
+    so there are fewer than ``points`` where many are.
+    """
+    confidence = np.maximum(p_fake, 1 - p_fake)
+    order = np.argsort(-confidence, kind="stable")
+    confidence, hits = confidence[order], np.cumsum(((p_fake >= 0.5) == is_fake)[order])
+    ends = np.flatnonzero(np.append(np.diff(confidence) != 0, True))
+    wanted = np.ceil(len(confidence) * np.arange(1, points + 1) / points) - 1
+    chosen = np.unique(ends[np.searchsorted(ends, wanted)])[::-1]
+    return [
+        {
+            "answered_share": (int(end) + 1) / len(confidence),
+            "accuracy": float(hits[end] / (end + 1)),
+            "min_confidence": float(confidence[end]),
+        }
+        for end in chosen
+    ]
+
+
 def summary(p_fake: np.ndarray, is_fake: np.ndarray) -> dict:
     """Every figure of one set of predictions at threshold 0.5, ready for JSON."""
     table = confusion(p_fake, is_fake)

@@ -144,6 +144,38 @@ def test_log_likelihood_by_hand_and_for_huge_logits():
     assert metrics.negative_log_likelihood(np.array([1e4]), np.array([True])) == 0
 
 
+def test_abstention_curve_by_hand():
+    # Confidence 0.9 (right), 0.8 (wrong), 0.7 (right), 0.6 (right), from the surest on.
+    p_fake, is_fake = np.array([0.6, 0.1, 0.8, 0.3]), np.array([True, False, False, False])
+    curve = metrics.abstention_curve(p_fake, is_fake)
+    assert [p["answered_share"] for p in curve] == [1, 0.75, 0.5, 0.25]
+    assert [p["accuracy"] for p in curve] == pytest.approx([3 / 4, 2 / 3, 1 / 2, 1])
+    assert [p["min_confidence"] for p in curve] == pytest.approx([0.6, 0.7, 0.8, 0.9])
+
+
+def test_abstention_curve_keeps_the_equally_sure_together():
+    p_fake = np.array([0.75, 0.25, 0.75, 0.5, 0.5])
+    is_fake = np.array([True, True, True, False, True])
+    curve = metrics.abstention_curve(p_fake, is_fake)
+    assert [(p["answered_share"], p["min_confidence"]) for p in curve] == [(1, 0.5), (0.6, 0.75)]
+    assert [p["accuracy"] for p in curve] == pytest.approx([3 / 5, 2 / 3])
+
+
+def test_abstention_curve_takes_as_many_points_as_asked():
+    rng = np.random.default_rng(1)
+    p_fake = rng.random(1000)
+    is_fake = rng.random(1000) < p_fake
+    curve = metrics.abstention_curve(p_fake, is_fake, points=40)
+    assert [p["answered_share"] for p in curve] == pytest.approx(np.arange(40, 0, -1) / 40)
+    for point in curve:
+        answered = np.maximum(p_fake, 1 - p_fake) >= point["min_confidence"]
+        assert answered.mean() == point["answered_share"]
+        right = (p_fake >= 0.5) == is_fake
+        assert right[answered].mean() == pytest.approx(point["accuracy"])
+    assert curve[-1]["accuracy"] > curve[0]["accuracy"]
+    json.dumps(curve, allow_nan=False)
+
+
 def test_summary_holds_each_figure():
     made = metrics.summary(P_FAKE, IS_FAKE)
     assert json.loads(json.dumps(made, allow_nan=False)) == made

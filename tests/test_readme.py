@@ -1,9 +1,16 @@
 """The README says what is so: its figures are the evidence's, its commands and links exist."""
 
 import importlib.util
+import json
 import re
+import shutil
 from pathlib import Path
 
+import pytest
+
+from cifake_core import artifacts
+from cifake_core.errors import ConfigError
+from cifake_core.perturb import STRESS
 from train import report
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,6 +25,76 @@ def test_a_figure_written_by_hand_is_overwritten():
     forged = README.replace("| `lens` |", "| `lens` (better) |")
     assert forged != README
     assert report.filled(forged) == README
+
+
+@pytest.fixture
+def evidence(tmp_path, monkeypatch):
+    """A copy of the evidence to change."""
+    folder = tmp_path / "evidence"
+    shutil.copytree(report.EVIDENCE, folder)
+    monkeypatch.setattr(report, "EVIDENCE", folder)
+    return folder
+
+
+def edit(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_every_model_has_its_rows_and_its_column():
+    names = artifacts.available()
+    assert [row.count("| `") for row in report.results()].count(1) == 3 * len(names)
+    header, _, *rows = report.stress()
+    assert [f"`{name}`" for name in names] == [c.strip() for c in header.split("|")[2:-1]]
+    assert len(rows) == len(STRESS) + 1
+
+
+def test_a_changed_figure_changes_the_readme(evidence):
+    def worse(content):
+        content["stress"][4]["accuracy"] = 0.12345
+
+    edit(evidence / "lens.json", worse)
+    changed = report.filled(README)
+    assert changed != README
+    assert "| 12.35% (" in changed or "| 12.34% (" in changed
+
+
+@pytest.mark.parametrize("key", ["cost", "stress"])
+def test_evidence_of_an_older_version_names_the_command(evidence, capsys, key):
+    edit(evidence / "lens.json", lambda content: content.pop(key))
+    assert report.main(["--check"]) == 1
+    assert "python -m train.evaluate --model lens" in capsys.readouterr().err
+
+
+def test_missing_evidence_names_the_command(evidence):
+    (evidence / "lens.json").unlink()
+    with pytest.raises(ConfigError, match=r"missing: run `python -m train.evaluate --model lens`"):
+        report.filled(README)
+    (evidence / report.TIMINGS).unlink()
+    with pytest.raises(ConfigError, match=r"missing: run `python -m benchmarks --save`"):
+        report.timings()
+
+
+def test_ablations_are_a_table_with_their_commands(evidence):
+    (evidence / "ablations.json").unlink(missing_ok=True)
+    assert report.ablations() == ["None has been measured yet."]
+    row = {
+        "what": "no noise",
+        "recipe": "lens",
+        "command": "python -m train.train --recipe lens --set noise=0.0",
+        "seeds": [1, 2],
+        "validation_accuracy": 0.98765,
+        "validation_auroc": 0.99876,
+        "stress_accuracy": {"JPEG 40": 0.9, "noise 0.10": 0.8},
+    }
+    (evidence / "ablations.json").write_text(json.dumps({"n": 10_000, "rows": [row]}))
+    header, rule, line = report.ablations()
+    assert header.count("|") == rule.count("|") == line.count("|")
+    assert line == (
+        "| no noise | 1, 2 | 98.77% | 0.9988 | 90.00% | 80.00% "
+        "| `python -m train.train --recipe lens --set noise=0.0` |"
+    )
 
 
 def test_commands_exist():

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from cifake_core import artifacts
 from cifake_core.artifacts import ASSETS
+from cifake_core.errors import CifakeLensError, ConfigError
 
 README = ASSETS.parent / "README.md"
+EVIDENCE = ASSETS / "evidence"
+TIMINGS, TIMED = "benchmarks.json", "python -m benchmarks --save"
 START, END = "<!-- {}: written by python -m train.report -->", "<!-- end of {} -->"
 
 
@@ -19,7 +21,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if it differs")
     args = parser.parse_args(argv)
     before = README.read_text(encoding="utf-8")
-    after = filled(before)
+    try:
+        after = filled(before)
+    except CifakeLensError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     if args.check:
         return int(before != after)
     README.write_text(after, encoding="utf-8")
@@ -27,8 +33,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def filled(readme: str) -> str:
-    """The README with each marked block replaced by what the evidence says today."""
-    for name, lines in (("results", results()), ("timings", timings())):
+    """The README with each marked block replaced by what the evidence says today.
+
+    Raises:
+        ConfigError: evidence is missing, or lacks what older versions did not measure.
+    """
+    for block in (results, stress, ablations, timings):
+        name, lines = block.__name__, block()
         start, end = START.format(name), END.format(name)
         if readme.count(start) != 1 or readme.count(end) != 1:
             raise ValueError(f"the README must hold the markers of {name} once each")
@@ -39,39 +50,116 @@ def filled(readme: str) -> str:
 
 
 def results() -> list[str]:
-    """One table row for each shipped model, on both sets of test images."""
+    """One table row for each shipped model, on both sets of test images, and what it costs."""
     rows = [
         "| model | parameters | test images | accuracy (95 % interval) | AUROC | F1 fake / real "
-        "| ECE | answered | accuracy when answered | seeds |",
+        "| ECE before / after | answered | accuracy when answered | seeds |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
+    costs = [
+        "| model | weights | graph | one image | in batches of 64 | processors |",
+        "|---|---|---|---|---|---|",
+    ]
     for name in artifacts.available():
-        evidence = read(f"{name}.json")
-        parameters = artifacts.read_card(name).raw["parameters"]
-        for figures in (evidence["test"]["official"], evidence["test"]["leak_free"]):
+        evidence, again = read(f"{name}.json"), _command(name)
+        cost, test = (_get(evidence, key, again) for key in ("cost", "test"))
+        for key in ("official", "leak_free"):
+            figures = test[key]
+            before = _get(figures, "before_calibration", again)
             low, high = figures["accuracy_interval_95"]
             rows.append(
-                f"| `{name}` | {parameters:,} | {figures['n']:,} "
+                f"| `{name}` | {cost['parameters']:,} | {figures['n']:,} "
                 f"| **{figures['accuracy']:.2%}** ({low:.2%} to {high:.2%}) "
                 f"| {figures['auroc']:.4f} "
                 f"| {figures['fake']['f1']:.4f} / {figures['real']['f1']:.4f} "
-                f"| {figures['ece']:.4f} | {figures['answered_share']:.1%} "
-                f"| {figures['accuracy_answered']:.2%} "
+                f"| {before['ece']:.4f} / {figures['ece']:.4f} | {figures['answered_share']:.1%} "
+                f"| {_share(figures['accuracy_answered'])} "
                 f"| {', '.join(map(str, evidence['seeds']))} |"
             )
+        costs.append(
+            f"| `{name}` | {_megabytes(cost['weights_bytes'])} | {_megabytes(cost['graph_bytes'])} "
+            f"| {cost['ms_per_image']:.2f} ms | {cost['images_per_s']:,.0f} a second "
+            f"| {cost['processors']} |"
+        )
+    return [*rows, "", *costs]
+
+
+def stress() -> list[str]:
+    """Accuracy and, in brackets, the share of fakes found: a row for each change."""
+    names = artifacts.available()
+    table = {}
+    for name in names:
+        found = _get(read(f"{name}.json"), "stress", _command(name))
+        for row in found:
+            words = f"{row['accuracy']:.2%} ({row['fake_recall']:.2%})"
+            table.setdefault(row["label"], {})[name] = words
+    return [
+        f"| official test images | {' | '.join(f'`{name}`' for name in names)} |",
+        "|---" * (len(names) + 1) + "|",
+        *(
+            f"| {label} | {' | '.join(cells.get(name, '') for name in names)} |"
+            for label, cells in table.items()
+        ),
+    ]
+
+
+def ablations() -> list[str]:
+    """A row for each variant that ``python -m train.ablation`` measured on validation."""
+    if not (EVIDENCE / "ablations.json").is_file():
+        return ["None has been measured yet."]
+    table = read("ablations.json")
+    labels = list(table["rows"][0]["stress_accuracy"])
+    rows = [
+        f"| what | seeds | accuracy | AUROC | {' | '.join(labels)} | trained by |",
+        "|---" * (len(labels) + 5) + "|",
+    ]
+    for row in table["rows"]:
+        hard = " | ".join(f"{row['stress_accuracy'][label]:.2%}" for label in labels)
+        rows.append(
+            f"| {row['what']} | {', '.join(map(str, row['seeds']))} "
+            f"| {row['validation_accuracy']:.2%} | {row['validation_auroc']:.4f} | {hard} "
+            f"| `{row['command']}` |"
+        )
     return rows
 
 
 def timings() -> list[str]:
     """The lines that ``python -m benchmarks --save`` kept."""
-    kept = read("benchmarks.json")
+    kept = read(TIMINGS)
     rows = [f"On {kept['machine']}:", "", "| what | measured | goal | |", "|---|---|---|---|"]
     rows += [f"| {b['what']} | {b['figure']} | {b['goal']} | {b['met']} |" for b in kept["lines"]]
     return rows
 
 
-def read(file: str):
-    return json.loads((Path(ASSETS) / "evidence" / file).read_text(encoding="utf-8"))
+def read(file: str) -> dict:
+    """One evidence file.
+
+    Raises:
+        ConfigError: it is missing.
+    """
+    path = EVIDENCE / file
+    if not path.is_file():
+        again = TIMED if file == TIMINGS else _command(path.stem)
+        raise ConfigError(f"assets/evidence/{file} is missing: run `{again}`.")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _command(name: str) -> str:
+    return f"python -m train.evaluate --model {name}"
+
+
+def _get(evidence: dict, key: str, command: str):
+    if key not in evidence:
+        raise ConfigError(f"The evidence is older than this program: run `{command}`.")
+    return evidence[key]
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2%}"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
 
 
 if __name__ == "__main__":

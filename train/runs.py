@@ -7,12 +7,18 @@ import os
 import platform
 import signal
 import subprocess
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from cifake_core import dataset
 from cifake_core.errors import ConfigError
 from train import checkpoint
 from train.config import Config
+
+PACKAGES = (
+    "keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "opencv-python-headless"
+)  # fmt: skip
 
 
 def open_run(
@@ -36,10 +42,19 @@ def open_run(
         "initial_weights_sha256": initial_sha256,
         "validation_seed": dataset.VALIDATION_SEED,
         "backend": keras.backend.backend(),
-        "versions": {"python": platform.python_version(), "keras": keras.__version__},
+        "versions": {"python": platform.python_version(), **_versions()},
         "git_commit": _git_commit(),
     }
     checkpoint.replace(path, json.dumps(record, indent=1).encode())
+
+
+def _versions() -> dict[str, str]:
+    """Of the packages that decide what a step computes, those that are installed."""
+    found = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def _git_commit() -> str:

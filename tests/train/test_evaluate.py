@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from cifake_core import artifacts, dataset
-from cifake_core.errors import ConfigError
+from cifake_core import artifacts, dataset, metrics
+from cifake_core.calibration import Calibration
 from cifake_core.labels import FAKE
+from cifake_core.perturb import STRESS
 from train import evaluate
 from train.config import from_mapping
 from train.train import run
@@ -16,10 +17,10 @@ from train.train import run
 EVIDENCE = artifacts.ASSETS / "evidence"
 SMALL = {
     "model": "lens",
-    "epochs": 40,
+    "epochs": 24,
     "batch_size": 16,
     "ema": 0.9,
-    "validate_every": 40,
+    "validate_every": 24,
     "model_args": {"widths": [4, 4, 4]},
 }
 
@@ -35,8 +36,9 @@ def places(tmp_path, monkeypatch):
 def test_a_run_becomes_a_model_that_loads(places, tiny_cifake):
     data = dataset.load(tiny_cifake)
     assert run(from_mapping(SMALL), data, places / "run", recipe="small") == 0
-    evaluate.export("tiny", places / "run", data)
-    evidence = evaluate.evaluate("tiny", data)
+    options = ["--model", "tiny", "--run", str(places / "run"), "--data", str(tiny_cifake)]
+    assert evaluate.main(options) == 0
+    evidence = json.loads((places / "evidence" / "tiny.json").read_text())
 
     card = artifacts.read_card("tiny")
     assert card.raw["training"]["config"]["model_args"] == SMALL["model_args"]
@@ -53,34 +55,116 @@ def test_a_run_becomes_a_model_that_loads(places, tiny_cifake):
     split = json.loads((places / "evidence" / "validation_split.json").read_text())
     assert split["files"] == data.train.names[dataset.validation_indices(data.train)].tolist()
 
+    assert_whole(evidence, data)
+    assert evaluate.main(["--all", "--data", str(tiny_cifake)]) == 0
+    repeated = json.loads((places / "evidence" / "tiny.json").read_text())
+    assert {k: v for k, v in repeated.items() if k != "cost"} == {
+        k: v for k, v in evidence.items() if k != "cost"
+    }
 
-def test_an_unfinished_run_is_not_shipped(places, tiny_cifake):
-    (places / "run").mkdir()
-    with pytest.raises(ConfigError, match="not a finished run"):
-        evaluate.export("tiny", places / "run", dataset.load(tiny_cifake))
+
+def assert_whole(evidence, data):
+    """Everything that can be worked out again from the stored logits and labels is so."""
+    count = len(data.test)
+    logits = np.frombuffer(base64.b64decode(evidence["logits"]), "<f4").astype(np.float64)
+    is_fake, leaked = (
+        np.unpackbits(np.frombuffer(base64.b64decode(evidence[key]), np.uint8), count=count) > 0
+        for key in ("is_fake", "leaked")
+    )
+    np.testing.assert_array_equal(is_fake, data.test.labels == FAKE)
+    np.testing.assert_array_equal(leaked, dataset.leaked_rows(data))
+    card = artifacts.read_card(evidence["name"])
+    p_fake = card.calibration.p_fake(logits)
+    for key, rows in (("official", np.ones(count, bool)), ("leak_free", ~leaked)):
+        found = evidence["test"][key]
+        assert found["confusion"] == metrics.confusion(p_fake[rows], is_fake[rows])
+        raw = 1 / (1 + np.exp(logits[rows]))
+        brier = found["before_calibration"]["brier"]
+        assert brier == pytest.approx(np.mean((raw - is_fake[rows]) ** 2))
+        again = evaluate.figures(card.calibration, logits[rows], is_fake[rows])
+        assert again.keys() == found.keys()
+        for figure, value in again.items():
+            assert found[figure] == pytest.approx(value, abs=1e-6), figure
+    confidence = np.maximum(p_fake, 1 - p_fake)
+    right = (p_fake >= 0.5) == is_fake
+    assert evidence["abstention"][0]["answered_share"] == 1
+    for point in evidence["abstention"]:
+        answered = confidence >= point["min_confidence"]
+        assert answered.mean() == pytest.approx(point["answered_share"])
+        assert right[answered].mean() == pytest.approx(point["accuracy"])
+    unchanged, *changed = evidence["stress"]
+    assert unchanged["transform"] == "none"
+    for key in ("accuracy", "accuracy_interval_95", "answered_share", "accuracy_answered"):
+        assert unchanged[key] == evidence["test"]["official"][key]
+    assert unchanged["fake_recall"] == evidence["test"]["official"]["fake"]["recall"]
+    assert [row["label"] for row in changed] == [change.label for change in STRESS]
+    assert {row["n"] for row in evidence["stress"]} == {count}
+    cost, files = evidence["cost"], card.raw["files"]
+    assert cost["parameters"] == card.raw["parameters"]
+    assert cost["weights_bytes"] == files[artifacts.WEIGHTS]["bytes"]
+    assert cost["graph_bytes"] == files[artifacts.GRAPH]["bytes"]
+    assert cost["ms_per_image"] > 0
+    assert cost["images_per_s"] > 0
+
+
+def test_stress_is_scored_on_changed_images_with_frozen_thresholds():
+    """An engine that answers with an image's mean: brighter images turn *real*."""
+    images = np.stack([np.full((32, 32, 3), v, np.uint8) for v in (90, 110, 146, 166)])
+    is_fake = np.array([True, True, False, False])
+
+    class Mean:
+        def logits(self, batch):
+            return batch.mean((1, 2, 3)) - 128
+
+    calibration = Calibration(10.0, 0.0, 0.1, 0.9)  # answers from a distance of 22 levels on
+    logits = Mean().logits(images)
+    seen = []
+    rows = evaluate.stress(
+        Mean(), calibration, images, logits, is_fake, lambda *pair: seen.append(pair)
+    )
+    by_label = {row["label"]: row for row in rows}
+    assert by_label["unchanged"]["accuracy"] == by_label["unchanged"]["fake_recall"] == 1
+    assert by_label["unchanged"]["answered_share"] == 0.5
+    brighter = by_label["brightness +0.1"]  # by 25.5 levels: the second fake turns real
+    assert brighter["accuracy"] == 0.75
+    assert brighter["fake_recall"] == 0.5
+    assert brighter["answered_share"] == 0.5
+    assert brighter["accuracy_answered"] == 1
+    assert by_label["brightness +0.2"]["fake_recall"] == 0
+    assert seen[-1] == (len(STRESS) * 4, len(STRESS) * 4)
+
+
+def test_a_run_is_for_one_model():
+    for options in (["--all"], ["--model", "a", "--model", "b"]):
+        with pytest.raises(SystemExit):
+            evaluate.main([*options, "--run", "runs/x"])
+
+
+def test_nothing_answered_has_no_accuracy():
+    calibration = Calibration(1.0, 0.0, 0.01, 0.99)
+    found = evaluate.figures(calibration, np.array([-1.0, 1.0]), np.array([True, False]))
+    assert found["answered_share"] == 0
+    assert found["accuracy_answered"] is None
 
 
 def shipped(name):
     return json.loads((EVIDENCE / f"{name}.json").read_text())
 
 
-def test_shipped_figures_follow_from_the_shipped_logits(real_cifake):
-    evidence, card = shipped("lens"), artifacts.read_card("lens")
-    logits = np.frombuffer(base64.b64decode(evidence["logits"]), "<f4").astype(np.float64)
-    is_fake, clean = real_cifake.test.labels == FAKE, ~dataset.leaked_rows(real_cifake)
-    p_fake = card.calibration.p_fake(logits)
-    for key, rows in (("official", np.ones(20_000, bool)), ("leak_free", clean)):
-        again = evaluate.figures(card.calibration, logits[rows], p_fake[rows], is_fake[rows])
-        for figure, value in again.items():
-            assert evidence["test"][key][figure] == pytest.approx(value, abs=1e-6), figure
+@pytest.mark.parametrize("name", artifacts.available())
+def test_shipped_figures_follow_from_the_shipped_logits(real_cifake, name):
+    evidence = shipped(name)
+    assert_whole(evidence, real_cifake)
+    assert evidence["test"]["official"]["n"] == 20_000
     assert evidence["test"]["leak_free"]["n"] == 19_622
     assert evidence["data_sha256"] == real_cifake.sha256
 
 
-def test_shipped_logits_are_those_of_the_shipped_model(real_cifake):
+@pytest.mark.parametrize("name", artifacts.available())
+def test_shipped_logits_are_those_of_the_shipped_model(real_cifake, name):
     rows = np.arange(0, 20_000, 40)
-    engine = artifacts.load_engine(artifacts.read_card("lens"))
-    logits = np.frombuffer(base64.b64decode(shipped("lens")["logits"]), "<f4")
+    engine = artifacts.load_engine(artifacts.read_card(name))
+    logits = np.frombuffer(base64.b64decode(shipped(name)["logits"]), "<f4")
     again = evaluate.predict(engine, real_cifake.test.images, rows)
     assert np.abs(again - logits[rows]).max() <= 2e-3
 

@@ -1,0 +1,329 @@
+"""From a run to the files that ship: the graph, half precision, the order of the choices."""
+
+import json
+import shutil
+
+import h5py
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from cifake_core import artifacts, dataset, models
+from cifake_core.errors import ArtifactError, ConfigError
+from cifake_core.labels import REAL
+from cifake_core.predict import Engine
+from train import convert, export
+from train.config import from_mapping
+from train.train import run
+
+SMALL = {
+    "model": "lens",
+    "epochs": 20,
+    "batch_size": 16,
+    "ema": 0.9,
+    "validate_every": 20,
+    "model_args": {"widths": [8, 16, 16]},
+    "export_args": {"mirror": True},
+}
+RNG = np.random.default_rng(5)
+IMAGES = RNG.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def data(tiny_cifake):
+    return dataset.load(tiny_cifake)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, data):
+    """A finished run of a small net that ships mirrored; tests only read it."""
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    assert run(from_mapping(SMALL), data, folder, recipe="small") == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory, data, finished):
+    """The folder with what became of that run; tests only read it."""
+    root = tmp_path_factory.mktemp("shipped")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CIFAKE_MODELS", str(root / "models"))
+        patch.setenv("CIFAKE_EVIDENCE", str(root / "evidence"))
+        export.export("tiny", finished, data)
+    return root
+
+
+@pytest.fixture
+def tiny(shipped, places):
+    """A copy of it where models are looked for."""
+    shutil.copytree(shipped / "models", places / "models")
+    return places / "models" / "tiny"
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("CIFAKE_EVIDENCE", str(tmp_path / "evidence"))
+    return tmp_path
+
+
+def accept_hash_of(folder, file):
+    """Make the card agree with a changed file, so that the checks behind the hash are reached."""
+    path = folder / artifacts.CARD
+    card = json.loads(path.read_text())
+    card["files"][file] = artifacts.file_record(folder / file)
+    path.write_text(json.dumps(card))
+
+
+def keras_logits(model, images=IMAGES):
+    return np.asarray(model(images, training=False))[:, 0]
+
+
+def lively(**arguments):
+    """A lens whose batch normalisation does something, as after training."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    model = models.build("lens", widths=(8, 16, 16), **arguments)
+    model.set_weights(
+        [w if w.ndim > 1 else rng.uniform(0.2, 2, w.shape) for w in model.get_weights()]
+    )
+    return model
+
+
+def dense_only():
+    """A net without maps to weigh: what it was shown goes straight into dense units."""
+    import keras
+
+    image = keras.Input((32, 32, 3), dtype="uint8", name="image")
+    x = keras.layers.Rescaling(1 / 255, name="features")(image)
+    x = keras.layers.Dense(16, activation="relu", name="dense")(keras.layers.Flatten()(x))
+    return keras.Model(image, keras.layers.Dense(1, name="logit")(x))
+
+
+def test_a_run_ships_with_its_export_arguments(tiny):
+    card = artifacts.read_card("tiny")
+    assert card.builder_arguments == {"widths": [8, 16, 16], "mirror": True}
+    assert card.raw["training"]["config"]["export_args"] == {"mirror": True}
+    assert card.target_layer == "features"
+    model, engine = artifacts.load_keras(card), artifacts.load_engine(card)
+    assert model.count_params() == card.raw["parameters"]
+    assert np.abs(engine.logits(IMAGES) - keras_logits(model)).max() <= 1e-3
+    flipped = engine.logits(IMAGES[:, :, ::-1])
+    np.testing.assert_allclose(flipped, engine.logits(IMAGES), atol=1e-3)
+
+
+def test_half_precision_is_on_disk_and_changed_no_verdict(tiny, data):
+    card = artifacts.read_card("tiny")
+    storage = card.raw["storage"]
+    assert storage["dtype"] == "float16"
+    assert storage["verdicts_changed"] == 0
+    assert storage["of"] == len(dataset.validation_indices(data.train))
+    assert storage["largest_change"] < 0.01
+    assert storage["bytes_float16"] == sum(f["bytes"] for f in card.raw["files"].values())
+    assert storage["bytes_float16"] < storage["bytes_float32"]
+    found = []
+    with h5py.File(tiny / artifacts.WEIGHTS) as file:
+        file.visititems(lambda _, item: found.append(item) if hasattr(item, "dtype") else None)
+        for item in found:
+            large = item.ndim > 1 and item.size >= convert.HALF_FROM
+            assert item.dtype == (np.float16 if large else np.float32)
+        assert any(item.dtype == np.float16 for item in found)
+    assert {w.dtype for w in artifacts.load_keras(card).weights} == {"float32"}
+
+
+def test_half_weights_are_checked_like_any(tiny):
+    with h5py.File(tiny / artifacts.WEIGHTS, "r+") as file:
+        file["layers/conv2d_1/vars/0"][...] += np.float16(0.25)
+    with pytest.raises(ArtifactError, match="damaged"):
+        artifacts.load_keras(artifacts.read_card("tiny"))
+    accept_hash_of(tiny, artifacts.WEIGHTS)
+    with pytest.raises(ArtifactError, match="golden"):
+        artifacts.load_keras(artifacts.read_card("tiny"))
+
+
+def test_half_graph_is_checked_like_any(tiny):
+    graph = onnx.load(tiny / artifacts.GRAPH)
+    kernel = next(c for c in graph.graph.initializer if c.name.endswith("_half"))
+    other = numpy_helper.to_array(kernel) + np.float16(0.25)
+    kernel.CopyFrom(numpy_helper.from_array(other, kernel.name))
+    (tiny / artifacts.GRAPH).write_bytes(graph.SerializeToString())
+    with pytest.raises(ArtifactError, match="damaged"):
+        artifacts.load_engine(artifacts.read_card("tiny"))
+    accept_hash_of(tiny, artifacts.GRAPH)
+    with pytest.raises(ArtifactError, match="golden"):
+        artifacts.load_engine(artifacts.read_card("tiny"))
+
+
+def test_calibration_is_that_of_the_logits_that_ship(tiny, data):
+    card, rows = artifacts.read_card("tiny"), dataset.validation_indices(data.train)
+    logits = export.predict(artifacts.load_engine(card), data.train.images, rows)
+    fitted = export.fit(logits, data.train.labels[rows] == REAL)
+    assert card.calibration.temperature == pytest.approx(fitted.temperature, rel=1e-3)
+    moved = card.raw["storage"]["thresholds_moved"]
+    assert card.calibration.fake_from == pytest.approx(fitted.fake_from - moved, abs=2e-4)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_half_graph_computes_what_the_rounded_keras_model_does(mirror):
+    model = lively(mirror=mirror)
+    exact = keras_logits(model)
+    model.set_weights([convert.halved(w).astype(np.float32) for w in model.get_weights()])
+    full = convert.to_onnx(model)
+    half = convert.half_graph(full, model.get_weights())
+    assert len(half) < 0.7 * len(full)
+    large = [
+        numpy_helper.to_array(c)
+        for c in onnx.load_from_string(half).graph.initializer
+        if np.prod(c.dims) >= convert.HALF_FROM
+    ]
+    assert len(large) == 6  # one of each kernel of its size, also where layers are used twice
+    assert {c.dtype for c in large} == {np.dtype(np.float16)}
+    scale = np.abs(exact).max()
+    for graph in (full, half):
+        assert np.abs(Engine(graph).logits(IMAGES) - keras_logits(model)).max() <= 1e-4 * scale
+    assert np.abs(keras_logits(model) - exact).max() > 1e-3 * scale
+
+
+def test_a_constant_that_is_no_kernel_stays_as_it_is():
+    model = lively()
+    graph = convert.to_onnx(model)
+    strange = [np.ones_like(w) for w in model.get_weights()]
+    kept = convert.half_graph(graph, strange)
+    np.testing.assert_array_equal(Engine(kept).logits(IMAGES), Engine(graph).logits(IMAGES))
+
+
+def test_weights_file_keeps_groups_and_attributes(tmp_path):
+    with h5py.File(tmp_path / "full.h5", "w") as file:
+        file.attrs["of"] = "a test"
+        group = file.create_group("layers/one/vars")
+        group.attrs["name"] = "first"
+        group["0"], group["1"] = np.full((40, 40), 1 / 3, np.float32), np.ones(2000, np.float32)
+        group["1"].attrs["unit"] = "px"
+        file.create_group("layers/empty")
+    made = tmp_path / "half.h5"
+    made.write_bytes(convert.half_weights((tmp_path / "full.h5").read_bytes()))
+    with h5py.File(made) as file:
+        assert file.attrs["of"] == "a test"
+        assert file["layers/one/vars"].attrs["name"] == "first"
+        assert file["layers/one/vars/1"].attrs["unit"] == "px"
+        assert file["layers/one/vars/0"].dtype == np.float16
+        assert file["layers/one/vars/1"].dtype == np.float32
+        assert list(file["layers"]) == ["empty", "one"]
+        assert file["layers/one/vars/0"][0, 0] == np.float16(1 / 3)
+
+
+def test_cam_is_exported_where_maps_are_averaged_into_one_unit():
+    model = lively(dropout=0.5)
+    engine = Engine(convert.to_onnx(model))
+    bias = model.get_layer("logit").get_weights()[1][0]
+    means = engine.cam(IMAGES).mean((1, 2)) + bias
+    np.testing.assert_allclose(means, engine.logits(IMAGES), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["paper_cnn", "aireal_cnn"])
+def test_nets_that_flatten_have_no_cam(name):
+    assert convert.pooled_maps(models.build(name)) is None
+
+
+def test_a_layer_between_pool_and_unit_rules_cam_out():
+    import keras
+
+    image = keras.Input((8, 8, 3), dtype="uint8", name="image")
+    maps = keras.layers.Conv2D(4, 3, name="features")(keras.layers.Rescaling(1 / 255)(image))
+    x = keras.layers.GlobalAveragePooling2D()(maps)
+    logit = keras.layers.Dense(1, name="logit")
+    assert convert.pooled_maps(keras.Model(image, logit(x))) is maps
+    hidden = keras.layers.Dense(4, activation="relu")(x)
+    other = keras.layers.Dense(1, name="logit")(hidden)
+    assert convert.pooled_maps(keras.Model(image, other)) is None
+
+
+def test_a_model_without_cam_ships(places, data, monkeypatch):
+    monkeypatch.setitem(models.BUILDERS, "dense_only", f"{__name__}:dense_only")
+    folder = places / "run"
+    recipe = {"model": "dense_only", "epochs": 12, "batch_size": 16, "ema": 0.0}
+    assert run(from_mapping(recipe | {"learning_rate": 1e-3}), data, folder) == 0
+    export.export("flat", folder, data)
+    card = artifacts.read_card("flat")
+    engine = artifacts.load_engine(card)
+    assert not engine.has_cam
+    assert np.abs(engine.logits(IMAGES) - keras_logits(artifacts.load_keras(card))).max() <= 1e-3
+
+
+def test_export_arguments_that_need_other_weights_are_refused(places, data, finished):
+    record = export.read_run(finished, data)
+    arguments = record["config"]["model_args"] | {"widths": [8, 16, 24]}
+    with pytest.raises(ConfigError, match="other weights"):
+        export.load_run(finished, record["config"], arguments)
+
+
+def test_an_unfinished_run_is_not_shipped(places, data):
+    (places / "run").mkdir()
+    with pytest.raises(ConfigError, match="not a finished run"):
+        export.export("tiny", places / "run", data)
+    assert not (places / "models").exists()
+
+
+def candidate(dtype, logits):
+    return export.Candidate(dtype, b"", b"", logits)
+
+
+def labelled(seed=2, count=2000):
+    rng = np.random.default_rng(seed)
+    is_real = rng.random(count) < 0.5
+    return rng.normal(np.where(is_real, 2.0, -2.0), 1.2), is_real
+
+
+def test_float16_is_chosen_where_no_verdict_changes():
+    logits, is_real = labelled()
+    half = logits * (1 + 1e-9)
+    pair = candidate("float32", logits), candidate("float16", half)
+    chosen, calibration, storage = export.choose_precision(*pair, is_real)
+    assert chosen is pair[1]
+    assert storage["dtype"] == "float16"
+    assert storage["verdicts_changed"] == 0
+    assert 0 < storage["largest_change"] < 1e-8
+    assert calibration.temperature == export.fit(half, is_real).temperature
+
+
+def test_thresholds_move_off_an_image_that_rounding_moves_across():
+    logits, is_real = labelled()
+    fitted = export.fit(logits, is_real)
+    confidence = np.abs(fitted.p_fake(logits) - 0.5) + 0.5
+    nearest = np.argmin(np.where(confidence >= fitted.fake_from, confidence, 2))
+    full = logits.copy()
+    full[nearest] *= 0.999  # as float32 it would have been uncertain
+    pair = candidate("float32", full), candidate("float16", logits)
+    chosen, calibration, storage = export.choose_precision(*pair, is_real)
+    assert chosen is pair[1]
+    assert storage["verdicts_changed_as_fitted"] == 1
+    assert storage["verdicts_changed"] == 0
+    assert 0 < storage["thresholds_moved"] <= export.MOVES * 1e-4
+    assert calibration.fake_from + calibration.real_to == pytest.approx(1)
+    np.testing.assert_array_equal(*(export.verdicts(calibration, c.logits) for c in pair))
+
+
+def test_float32_ships_with_its_own_calibration_where_verdicts_change():
+    logits, is_real = labelled()
+    half = logits * 1.1 + np.random.default_rng(0).normal(0, 0.2, len(logits))
+    pair = candidate("float32", logits), candidate("float16", half)
+    chosen, calibration, storage = export.choose_precision(*pair, is_real)
+    assert chosen is pair[0]
+    assert storage["dtype"] == "float32"
+    assert storage["verdicts_changed"] == storage["verdicts_changed_as_fitted"] > 0
+    assert calibration == export.fit(logits, is_real)
+
+
+def test_verdicts_are_those_of_the_calibration():
+    calibration = export.fit(*labelled())
+    logits = np.linspace(-4, 4, 50)
+    words = {"fake": 1, "uncertain": 0, "real": -1}
+    expected = [words[calibration.verdict(p)] for p in calibration.p_fake(logits)]
+    assert export.verdicts(calibration, logits).tolist() == expected
+
+
+def test_every_registered_model_has_a_title():
+    assert export.TITLES.keys() >= models.BUILDERS.keys() - {"dense_only"}

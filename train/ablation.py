@@ -1,0 +1,177 @@
+"""One row of the ablation table: ``python -m train.ablation --what "no noise" --run runs/a``.
+
+Several ``--run`` are the seeds of one row, which then holds their means. ``--flip`` adds a second
+row, of logits averaged over each image and its mirror image. Only validation images are used, and
+a row replaces the one of the same name, so the table can be made again in any order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cifake_core import artifacts, dataset, metrics
+from cifake_core.calibration import Calibration, fit_platt
+from cifake_core.errors import CifakeLensError, ConfigError
+from cifake_core.labels import FAKE
+from cifake_core.perturb import STRESS
+from cifake_core.predict import Engine
+from cifake_core.progress import progress_bar
+from train.config import load_recipe
+from train.convert import to_onnx
+from train.export import evidence_dir, load_run, predict, read_run, write_json
+
+FILE = "ablations.json"
+LABELS = ("JPEG 40", "noise 0.10", "blur 0.6")
+FLIPPED = ", flip-averaged"
+Logits = Callable[[np.ndarray], np.ndarray]  # (N, S, S, 3) uint8 to (N,) float64
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m train.ablation", description=__doc__)
+    parser.add_argument("--what", required=True, help="what is different in this row, in words")
+    parser.add_argument("--run", type=Path, action="append", default=[], dest="runs")
+    parser.add_argument("--model", help="a model that ships, in place of runs")
+    parser.add_argument("--flip", action="store_true", help="a second row, flip-averaged")
+    parser.add_argument("--data", help="folder or archive of CIFAKE (default: found by itself)")
+    args = parser.parse_args(argv)
+    if bool(args.runs) == bool(args.model):
+        parser.error("name either finished runs (--run) or one model that ships (--model)")
+    try:
+        with progress_bar() as show:
+            data = dataset.load(args.data, show)
+        if args.model:
+            card = artifacts.read_card(args.model)
+            members = [(card.raw["training"], artifacts.load_engine(card))]
+        else:
+            members = [opened(run, data) for run in args.runs]
+        rows = measure(args.what, members, data, args.flip)
+    except CifakeLensError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    keep(rows, len(dataset.validation_indices(data.train)))
+    for row in rows:
+        stress = ", ".join(
+            f"{label} {value:.2%}" for label, value in row["stress_accuracy"].items()
+        )
+        print(f"{row['what']}: accuracy {row['validation_accuracy']:.2%}, {stress}")
+    return 0
+
+
+def opened(run: Path, data: dataset.Dataset) -> tuple[dict[str, Any], Engine]:
+    """A finished run's record, and its net as it was trained, without ``export_args``."""
+    record = read_run(run, data)
+    config = record["config"]
+    return record, Engine(to_onnx(load_run(run, config, config["model_args"])))
+
+
+def measure(
+    what: str, members: list[tuple[dict, Engine]], data: dataset.Dataset, flip: bool
+) -> list[dict[str, Any]]:
+    """The row of these members, one for each seed, and with ``flip`` the flip-averaged one too.
+
+    Raises:
+        ConfigError: the members differ in more than the seed, or learned nothing.
+    """
+    records = [record for record, _ in members]
+    plain = [{k: v for k, v in r["config"].items() if k != "seed"} for r in records]
+    if any(config != plain[0] for config in plain):
+        raise ConfigError("Runs of one row must differ in nothing but the seed.")
+    seeds = [record["config"]["seed"] for record in records]
+    if len(set(seeds)) != len(seeds):
+        raise ConfigError("Runs of one row must have different seeds.")
+    rows = dataset.validation_indices(data.train)
+    images, is_fake = data.train.images[rows], data.train.labels[rows] == FAKE
+    table = []
+    for name, averaged in ((what, False), (what + FLIPPED, True)) if flip else ((what, False),):
+        found = [scores(logits_of(engine, averaged), images, is_fake) for _, engine in members]
+        table.append(
+            {
+                "what": name,
+                "recipe": records[0]["recipe"],
+                "command": command(records[0]),  # of the first seed
+                "seeds": seeds,
+                "flip": averaged,
+                "validation_accuracy": _mean(found, "accuracy"),
+                "validation_accuracy_each": [f["accuracy"] for f in found],
+                "validation_auroc": _mean(found, "auroc"),
+                "stress_accuracy": {label: _mean(found, label) for label in LABELS},
+            }
+        )
+    return table
+
+
+def scores(logits_of: Logits, images: np.ndarray, is_fake: np.ndarray) -> dict[str, float]:
+    """Accuracy after Platt scaling and AUROC on these images, accuracy on them under stress.
+
+    The scaling is fitted to the unchanged images and then frozen.
+    """
+    logits = logits_of(images)
+    try:
+        calibration = Calibration(*fit_platt(logits, ~is_fake), 0.5, 0.5)
+    except ValueError:
+        raise ConfigError("A run learned nothing: it is no better than chance.") from None
+
+    def accuracy(logits: np.ndarray) -> float:
+        return float(np.mean((calibration.p_fake(logits) >= 0.5) == is_fake))
+
+    found = {"accuracy": accuracy(logits), "auroc": metrics.auroc(-logits, is_fake)}
+    for change in STRESS:
+        if change.label in LABELS:
+            found[change.label] = accuracy(logits_of(change.apply(images)))
+    return found
+
+
+def logits_of(engine: Engine, averaged: bool) -> Logits:
+    """The engine's logits, or their means over each image and its mirror image."""
+    if not averaged:
+        return lambda images: predict(engine, images)
+    return lambda images: (predict(engine, images) + predict(engine, images[:, :, ::-1])) / 2
+
+
+def command(record: dict[str, Any]) -> str:
+    """The training command of a run's record: its recipe, and ``--set`` for what differs.
+
+    Settings that are no longer known can only be those of the commit it ran at.
+    """
+    parts = ["python", "-m", "train.train", "--recipe", record["recipe"]]
+    recipe = json.loads(json.dumps(load_recipe(record["recipe"]).as_dict()))
+    if not record["config"].keys() <= recipe.keys():
+        return f"{shlex.join(parts)}  # at commit {record['git_commit'][:10]}"
+    for key, value in record["config"].items():
+        if value != recipe[key]:
+            parts += ["--set", f"{key}={_toml(value)}"]
+    return shlex.join(parts)
+
+
+def keep(rows: list[dict[str, Any]], count: int) -> None:
+    """Write rows of ``count`` images into the evidence; each replaces the one of the same name."""
+    path = evidence_dir() / FILE
+    kept = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
+    new = {row["what"]: row for row in rows}
+    table = [new.pop(row["what"], row) for row in kept] + [r for r in rows if r["what"] in new]
+    write_json(path, {"command": "python -m train.ablation --what WHAT", "n": count, "rows": table})
+
+
+def _mean(found: list[dict[str, float]], key: str) -> float:
+    return float(np.mean([f[key] for f in found]))
+
+
+def _toml(value: Any) -> str:
+    """A value as ``--set`` reads it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value)  # numbers, strings and booleans are written the same in both
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,274 @@
+"""From a finished run to what ships: weights, ONNX graph and card, calibrated on validation.
+
+The order matters: weights are rounded first, then the calibration is fitted to what the rounded
+ones answer, and only with that one can it be said whether rounding changed a verdict. The test
+split is not touched here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cifake_core import artifacts, dataset, metrics
+from cifake_core.calibration import Calibration, choose_thresholds, fit_platt
+from cifake_core.errors import ConfigError
+from cifake_core.labels import LABELS, REAL
+from cifake_core.models import build, target_layer
+from cifake_core.predict import Engine
+from cifake_core.preprocess import PREPROCESS_ID
+from train import checkpoint
+from train.convert import half_graph, half_weights, halved, to_onnx
+
+if TYPE_CHECKING:
+    import keras
+
+UNCERTAIN_SHARE = 0.05  # of validation, at most
+MOVES = 50  # of 0.0001 each, see choose_precision
+TITLES = {
+    "lens": "lens: small residual net, native 32x32",
+    "lens_large": "lens_large: lens with more channels and blocks, native 32x32",
+    "paper_cnn": "paper_cnn: the two convolutions of the data set's paper",
+    "aireal_cnn": "aireal_cnn: three convolutions and a deep dense head, a public recipe",
+    "mobilenet_v2": "mobilenet_v2: ImageNet's MobileNetV2 at 160x160",
+    "resnet50": "resnet50: ResNet50 with a dense head, native 32x32",
+}
+REMARK = (
+    "Validation while training is of the averaged weights with the running statistics that batch "
+    "normalisation has of the raw ones, so it reads too low until the learning rate has fallen."
+)
+VERSIONS = ("keras", "tensorflow-cpu", "tensorflow", "jax", "torch", "numpy", "onnxruntime")
+UNCALIBRATED = Calibration(1.0, 0.0, 0.5, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One precision of the files, and its (N,) float64 logits on validation."""
+
+    dtype: str
+    weights: bytes
+    graph: bytes
+    logits: np.ndarray
+
+    @property
+    def size(self) -> int:
+        return len(self.weights) + len(self.graph)
+
+
+def export(name: str, run: Path, data: dataset.Dataset) -> None:
+    """Turn a finished run into ``assets/models/<name>/``, calibrated on validation.
+
+    Raises:
+        ConfigError: the run is not finished, was trained on other data, or learned nothing.
+    """
+    record = read_run(run, data)
+    config = record["config"]
+    arguments = config["model_args"] | config.get("export_args", {})
+    model = load_run(run, config, arguments)
+    rows = dataset.validation_indices(data.train)
+    is_real = data.train.labels[rows] == REAL
+
+    full = _candidate("float32", model, data.train.images, rows)
+    model.set_weights([halved(w).astype(np.float32) for w in model.get_weights()])
+    half = _candidate("float16", model, data.train.images, rows)
+    try:
+        chosen, calibration, storage = choose_precision(full, half, is_real)
+    except ValueError:
+        raise ConfigError(f"{run} learned nothing: it is no better than chance.") from None
+    logits, p_fake = chosen.logits, calibration.p_fake(chosen.logits)
+    goldens = artifacts.golden_images(model.input_shape[1])
+    golden_logits = Engine(chosen.graph).logits(goldens)
+    files = {artifacts.WEIGHTS: chosen.weights, artifacts.GRAPH: chosen.graph}
+    curve = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+    # Nothing that ships is touched before all of the above has worked.
+    folder = artifacts.models_dir() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in files.items():
+        checkpoint.replace(folder / file, content)
+    card = {
+        "format": artifacts.CARD_FORMAT,
+        "name": name,
+        "title": TITLES.get(name, name),
+        "domain": "cifake",
+        "scope": "whole image",
+        "image_size": model.input_shape[1],
+        "preprocess": PREPROCESS_ID,
+        "builder": config["model"],
+        "builder_arguments": arguments,
+        "parameters": model.count_params(),
+        "target_layer": target_layer(config["model"]),
+        "classes": list(LABELS),
+        "logit_grows_with": LABELS[REAL],
+        "files": {file: artifacts.file_record(folder / file) for file in files},
+        "storage": storage,
+        "calibration": {
+            "temperature": calibration.temperature,
+            "bias": calibration.bias,
+            "real_to": calibration.real_to,
+            "fake_from": calibration.fake_from,
+            "chosen_on": "validation",
+            "uncertain_share": float((verdicts(calibration, logits) == 0).mean()),
+            "nll_before": metrics.negative_log_likelihood(logits, is_real),
+            "nll_after": metrics.negative_log_likelihood(calibration.scaled(logits), is_real),
+            "ece_before": metrics.expected_calibration_error(UNCALIBRATED.p_fake(logits), ~is_real),
+        },
+        "validation": metrics.summary(p_fake, ~is_real),
+        "training": {
+            **{k: record[k] for k in ("recipe", "config", "backend", "git_commit", "data_sha256")},
+            "training_versions": record["versions"],
+            "initial_weights_sha256": record.get("initial_weights_sha256", ""),
+            "note": record.get("note", ""),
+            "validation_seed": record["validation_seed"],
+            "result": json.loads((run / "result.json").read_text()),
+        },
+        "versions": {"python": platform.python_version(), **_versions()},
+        "goldens": artifacts.encode_goldens(goldens, golden_logits),
+    }
+    write_json(folder / artifacts.CARD, card)
+    write_json(
+        evidence_dir() / f"{name}_training.json",
+        {"name": name, "remark": REMARK, "metrics": curve},
+    )
+    split = {
+        "seed": dataset.VALIDATION_SEED,
+        "data_sha256": data.sha256,
+        "files": data.train.names[rows].tolist(),
+    }
+    checkpoint.replace(evidence_dir() / "validation_split.json", json.dumps(split).encode())
+
+
+def read_run(run: Path, data: dataset.Dataset) -> dict[str, Any]:
+    """The record (``config.json``) of a finished run on this data.
+
+    Raises:
+        ConfigError: the run is not finished, or was trained on other data.
+    """
+    if not (run / "result.json").is_file():
+        raise ConfigError(f"{run} is not a finished run.")
+    record = json.loads((run / "config.json").read_text())
+    if record["data_sha256"] != data.sha256:
+        raise ConfigError(f"{run} was trained on other data than the set found here.")
+    return record
+
+
+def load_run(run: Path, config: dict, arguments: dict) -> keras.Model:
+    """A run's weights in a float32 model built with ``arguments``, which must add no weights."""
+    import keras
+
+    keras.config.set_dtype_policy("float32")
+    trained = build(config["model"], **config["model_args"])
+    artifacts.load_all_weights(trained, run / artifacts.WEIGHTS)
+    if arguments == config["model_args"]:
+        return trained
+    model = build(config["model"], **arguments)
+    lists = [[(w.path, tuple(w.shape)) for w in m.weights] for m in (trained, model)]
+    if lists[0] != lists[1]:
+        raise ConfigError(f"export_args of {run} would need other weights than were trained.")
+    model.set_weights(trained.get_weights())
+    return model
+
+
+def choose_precision(
+    full: Candidate, half: Candidate, is_real: np.ndarray
+) -> tuple[Candidate, Calibration, dict[str, Any]]:
+    """float16 if no verdict changes by it, else float32; its calibration, and what a card says.
+
+    Both are judged by the calibration that would ship with float16. Its thresholds lie right at
+    an image, the one that fills the uncertain share; where that costs a verdict, they move inwards
+    by 0.0001 at a time, at most ``MOVES`` times, which leaves fewer uncertain. Only if float16 is
+    turned down is another calibration fitted, to the float32 logits.
+
+    Raises:
+        ValueError: the logits do not grow with *real* at all.
+    """
+    calibration = fitted = fit(half.logits, is_real)
+    shift = np.abs(fitted.p_fake(full.logits) - fitted.p_fake(half.logits)).max()
+    changed = at_first = _changed(fitted, full, half)
+    for step in range(1, MOVES + 1):
+        if changed and (edge := round(fitted.fake_from - step * 1e-4, 4)) >= 0.5:
+            calibration = replace(fitted, real_to=round(1 - edge, 4), fake_from=edge)
+            changed = _changed(calibration, full, half)
+    storage = {
+        "dtype": "float32" if changed else "float16",
+        "verdicts_changed": at_first if changed else 0,  # by float16
+        "of": len(is_real),
+        "largest_change": float(shift),  # of p_fake
+        "bytes_float32": full.size,
+        "bytes_float16": half.size,
+        # What it took to change none.
+        "verdicts_changed_as_fitted": at_first,
+        "thresholds_moved": 0.0 if changed else round(fitted.fake_from - calibration.fake_from, 4),
+    }
+    if changed:
+        return full, fit(full.logits, is_real), storage
+    return half, calibration, storage
+
+
+def fit(logits: np.ndarray, is_real: np.ndarray) -> Calibration:
+    """Temperature, bias and thresholds for (N,) validation logits."""
+    temperature, bias = fit_platt(logits, is_real)
+    p_fake = Calibration(temperature, bias, 0.5, 0.5).p_fake(logits)
+    return Calibration(temperature, bias, *choose_thresholds(p_fake, UNCERTAIN_SHARE))
+
+
+def verdicts(calibration: Calibration, logits: np.ndarray) -> np.ndarray:
+    """(N,) int: 1 for fake, -1 for real, 0 for uncertain."""
+    p_fake = calibration.p_fake(logits)
+    return (p_fake >= calibration.fake_from) * 1 - (p_fake <= calibration.real_to) * 1
+
+
+def predict(engine: Engine, images: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+    """(N,) float64 logits of all (N, S, S, 3) uint8 images or of some rows, in batches."""
+    rows = np.arange(len(images)) if rows is None else rows
+    parts = [engine.logits(images[rows[i : i + 256]]) for i in range(0, len(rows), 256)]
+    return np.concatenate(parts).astype(np.float64)
+
+
+def evidence_dir() -> Path:
+    """Where evidence goes: ``CIFAKE_EVIDENCE``, else ``assets/evidence``."""
+    folder = Path(os.environ.get("CIFAKE_EVIDENCE") or artifacts.ASSETS / "evidence")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_json(path: Path, value: dict) -> None:
+    checkpoint.replace(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def _changed(calibration: Calibration, full: Candidate, half: Candidate) -> int:
+    return int((verdicts(calibration, full.logits) != verdicts(calibration, half.logits)).sum())
+
+
+def _candidate(dtype: str, model, images: np.ndarray, rows: np.ndarray) -> Candidate:
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_weights(path := Path(folder) / artifacts.WEIGHTS)
+        weights = path.read_bytes()
+    graph = to_onnx(model)
+    if dtype == "float16":
+        weights, graph = half_weights(weights), half_graph(graph, model.get_weights())
+    engine, goldens = Engine(graph), artifacts.golden_images(model.input_shape[1])
+    off = np.abs(engine.logits(goldens) - np.asarray(model(goldens, training=False))[:, 0]).max()
+    if not off <= artifacts.GOLDEN_TOLERANCE:
+        raise ConfigError(
+            f"The exported graph is not the Keras model: its logits are off by {off}."
+        )
+    return Candidate(dtype, weights, graph, predict(engine, images, rows))
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in VERSIONS:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
