@@ -11,8 +11,8 @@ from train.config import Config
 def augment(batch: np.ndarray, config: Config, rng: np.random.Generator) -> np.ndarray:
     """A changed copy of ``batch`` (B, S, S, 3) uint8.
 
-    Flips, rotation with zoom, and shift come first, then what a picture meets on its way: blur,
-    noise, JPEG, in that order, each with its own chance for each image. The result depends on
+    Flips, rotation with zoom, and shift come first, then what a picture meets on its way: light,
+    blur, noise, JPEG, in that order, each with its own chance for each image. The result depends on
     ``rng`` alone.
     """
     out = batch.copy()
@@ -29,6 +29,11 @@ def augment(batch: np.ndarray, config: Config, rng: np.random.Generator) -> np.n
             out[i] = _turn(out[i], angle, 1 + rng.uniform(-config.zoom, config.zoom))
     if config.shift:
         out = _shift(out, config.shift, rng)
+    if config.light:
+        for i in np.flatnonzero(rng.random(count) < config.light):
+            factor, added = rng.uniform(*config.contrast), 255 * rng.uniform(*config.brightness)
+            changed = (out[i] - 127.5) * factor + 127.5 + added
+            out[i] = np.clip(np.rint(changed), 0, 255).astype(np.uint8)
     for i in np.flatnonzero(rng.random(count) < config.blur):
         sigma = rng.uniform(*config.blur_sigma)
         out[i] = cv2.GaussianBlur(out[i], (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)

@@ -22,6 +22,9 @@ AUGMENTATION = {
     "shift",
     "zoom",
     "rotation",
+    "light",
+    "brightness",
+    "contrast",
     "jpeg",
     "jpeg_quality",
     "noise",
@@ -64,6 +67,9 @@ class Config:
     shift: int = 3  # at most this many pixels each way, edges reflected
     zoom: float = 0.0  # at most this share larger or smaller, edges reflected
     rotation: float = 0.0  # at most this many degrees either way, edges reflected
+    light: float = 0.0  # chance of another brightness and contrast
+    brightness: tuple[float, float] = (-0.2, 0.2)  # added, of the full range 1.0
+    contrast: tuple[float, float] = (0.75, 1.25)  # factor about mid-grey
     jpeg: float = 0.0  # chance of a round trip through JPEG
     jpeg_quality: tuple[int, int] = (40, 95)
     noise: float = 0.0  # chance of Gaussian noise
@@ -79,7 +85,7 @@ class Config:
         for key in ("epochs", "batch_size", "devices", "checkpoint_every", "validate_every"):
             if getattr(self, key) < 1:
                 raise ConfigError(f"{key} must be at least 1.")
-        for key in ("warmup", "jpeg", "noise", "blur", "label_smoothing"):
+        for key in ("warmup", "light", "jpeg", "noise", "blur", "label_smoothing"):
             if not 0 <= getattr(self, key) <= 1:
                 raise ConfigError(f"{key} must lie between 0 and 1.")
         for key in ("shift", "limit", "seed", "rotation", "plateau", "early_stopping"):
@@ -93,6 +99,8 @@ class Config:
                 raise ConfigError(f"{key} must be one of {', '.join(known)}.")
         if not 1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100:
             raise ConfigError("jpeg_quality must lie between 1 and 100.")
+        if self.contrast[0] <= 0:
+            raise ConfigError("contrast must be more than 0.")
         if self.blur_sigma[0] <= 0 or self.noise_sigma[0] < 0:
             raise ConfigError("blur_sigma must be more than 0, noise_sigma at least 0.")
         if (self.plateau or self.early_stopping) and self.schedule != "constant":

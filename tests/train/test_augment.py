@@ -151,3 +151,14 @@ def test_rotation_turns_by_at_most_the_angle_given():
     # 13 pixels from the middle, 15 degrees are 3.5 pixels up or down.
     assert 2 < max(tips) <= 4
     assert -4 <= min(tips) < -2
+
+
+def test_light_changes_brightness_and_contrast_about_mid_grey():
+    grey = np.full((30, 4, 4, 3), 100, np.uint8)
+    exact = changed(grey, light=1.0, brightness=(0.1, 0.1), contrast=(0.5, 0.5))
+    assert np.all(exact == round((100 - 127.5) * 0.5 + 127.5 + 25.5))
+    spread = changed(grey, light=0.5)[:, 0, 0, 0].astype(int)
+    assert 5 <= (spread == 100).sum() <= 25
+    assert spread.min() < 80
+    assert spread.max() > 120
+    assert changed(grey, light=1.0, brightness=(1, 1), contrast=(1, 1)).max() == 255

@@ -70,6 +70,8 @@ def test_lens_is_among_the_recipes():
         ("schedule", "cosine"),
         ("zoom", 1.0),
         ("rotation", -1),
+        ("light", 1.5),
+        ("contrast", (0, 1)),
         ("early_stopping", 3),  # of a schedule that ends by itself
         ("plateau", 3),
         ("then", {"epochs": 1}),
