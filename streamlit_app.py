@@ -14,7 +14,8 @@ st.navigation(
             )
         ],
         "Study": [
-            st.Page("pages/study/dataset.py", title="The data set", icon=":material/bar_chart:")
+            st.Page("pages/study/dataset.py", title="The data set", icon=":material/bar_chart:"),
+            st.Page("pages/study/models.py", title="The models", icon=":material/compare_arrows:"),
         ],
     }
 ).run()

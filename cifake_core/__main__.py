@@ -1,4 +1,4 @@
-"""The command line: ``python -m cifake_core {check,data} ...``."""
+"""The command line: ``python -m cifake_core {check,models,data} ...``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from cifake_core.commands import check, data
+from cifake_core.commands import check, data, models
 from cifake_core.errors import CifakeLensError
 
 
@@ -17,6 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     check.add_to(commands)
+    models.add_to(commands)
     data.add_to(commands)
     args = parser.parse_args(argv)
     try:

@@ -21,11 +21,12 @@ from cifake_core.calibration import Calibration
 from cifake_core.errors import ArtifactError
 from cifake_core.labels import LABELS
 from cifake_core.models import BUILDERS, build
-from cifake_core.predict import Engine
 from cifake_core.preprocess import PREPROCESS_ID
 
 if TYPE_CHECKING:
     import keras
+
+    from cifake_core.predict import Engine
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 CARD_FORMAT = 1
@@ -112,6 +113,8 @@ def load_engine(card: Card, threads: int = 0) -> Engine:
     Raises:
         ArtifactError: naming the check that failed.
     """
+    from cifake_core.predict import Engine  # listing models needs no ONNX Runtime
+
     engine = Engine(_checked_bytes(card, GRAPH), threads)
     if engine.image_size != card.image_size:
         raise ArtifactError(f"{GRAPH} of {card.name} is made for another image size.")

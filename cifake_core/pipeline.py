@@ -1,7 +1,7 @@
 """The only composer of the steps: bytes -> decode -> preprocess -> predict -> calibrate -> explain.
 
-``load(name)`` gives a :class:`Detector`, shared by all threads of a process. Verdicts run on ONNX
-Runtime; TensorFlow is imported only when a heatmap asks for it.
+``load(name)`` gives a :class:`Detector`, shared by all threads of a process; three stay in memory.
+Verdicts run on ONNX Runtime; TensorFlow is imported only when a heatmap asks for it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -21,9 +21,11 @@ from cifake_core.errors import CifakeLensError
 from cifake_core.explain import Explainer, Heatmap, Method, from_cam
 from cifake_core.labels import FAKE, REAL
 from cifake_core.preprocess import Prepared, prepare, shrink
+from cifake_core.shelf import Shelf
 
 PREVIEW_SIDE = 768
 RETRY_SECONDS = 60
+MODELS_KEPT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,9 @@ class Analysis:
         }
 
 
+_one_explainer = threading.Lock()  # loads at a time, however many models are asked for
+
+
 class Detector:
     """One model, checked and warmed up. All methods may be called from many threads.
 
@@ -145,19 +150,24 @@ class Detector:
     def heatmap(self, pixels: np.ndarray, method: Method, target: int) -> Heatmap:
         """Heatmap of one (S, S, 3) uint8 image.
 
-        Grad-CAM is drawn by CAM, which equals it here, as long as TensorFlow is not loaded;
-        Grad-CAM++ waits for it.
+        Where the exported model has a ``cam`` output, Grad-CAM is drawn by it as long as TensorFlow
+        is not loaded: the two are equal there. Everything else waits for TensorFlow.
+
+        Raises:
+            ArtifactError: CAM is asked of a model without that output.
         """
-        if self.engine.has_cam and (
-            method is Method.CAM or (method is Method.GRADCAM and not self.explainer_ready)
-        ):
+        by_cam = method is Method.GRADCAM and self.engine.has_cam and not self.explainer_ready
+        if by_cam or method is Method.CAM:
             return from_cam(self.engine.cam(pixels[None])[0], method, target)
         return self.load_explainer().result().heatmap(pixels, method, target)
 
-    def load_explainer(self) -> Future[Explainer]:
+    def load_explainer(self, before: Callable[[], None] | None = None) -> Future[Explainer]:
         """Start loading what tf-keras-vis needs, once, in the background.
 
         A failed attempt is kept for a minute; the first call after that tries again.
+
+        Args:
+            before: called first, in the thread that loads.
         """
         with self._lock:
             failed = self._failed_at
@@ -167,7 +177,10 @@ class Detector:
                 future: Future[Explainer] = Future()
                 self._explainer, self._failed_at = future, None
                 threading.Thread(
-                    target=self._load_explainer, args=(future,), name="explainer", daemon=True
+                    target=self._load_explainer,
+                    args=(future, before),
+                    name="explainer",
+                    daemon=True,
                 ).start()
             return self._explainer
 
@@ -176,9 +189,12 @@ class Detector:
         future = self._explainer
         return future is not None and future.done() and future.exception() is None
 
-    def _load_explainer(self, future: Future[Explainer]) -> None:
+    def _load_explainer(self, future: Future[Explainer], before) -> None:
         try:
-            explainer = Explainer(artifacts.load_keras(self.card), self.card.target_layer)
+            with _one_explainer:
+                if before:
+                    before()
+                explainer = Explainer(artifacts.load_keras(self.card), self.card.target_layer)
         except BaseException as error:  # whoever waits for the future must hear of it
             self._failed_at = time.monotonic()
             future.set_exception(error)
@@ -208,16 +224,18 @@ class Detector:
         )
 
 
-_detectors: dict[str, Detector] = {}
-_loading = threading.Lock()
+_shelf: Shelf[Detector] = Shelf(MODELS_KEPT)
 
 
 def load(name: str = "lens") -> Detector:
-    """The process's one detector of that name, loaded on first use; raises ArtifactError."""
-    with _loading:
-        if name not in _detectors:
-            _detectors[name] = Detector(name)
-        return _detectors[name]
+    """The process's one detector of that name, loaded on first use; raises ArtifactError.
+
+    The ``MODELS_KEPT`` used last stay in memory, each with its Keras side. A model that is
+    exported anew is loaded anew: its card has changed.
+    """
+    card = artifacts.models_dir() / name / artifacts.CARD
+    changed = card.stat().st_mtime_ns if card.is_file() else None
+    return _shelf.get((name, str(card), changed), lambda: Detector(name))
 
 
 def analyze(

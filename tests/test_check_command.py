@@ -14,6 +14,8 @@ from PIL import Image
 from cifake_core.__main__ import main
 from cifake_core.samples import samples
 
+COLUMNS = ["path", "verdict", "p_fake", "model", "width", "height", "error"]
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -36,12 +38,15 @@ def test_json_has_a_line_for_each_file(folder, capsys):
     found = {os.path.relpath(r["path"], folder): r for r in rows(capsys.readouterr().out)}
     assert sorted(found) == ["a.png", "c.jpg", "deep/b.PNG"]
     for row in found.values():
-        assert list(row) == ["path", "verdict", "p_fake", "model", "width", "height", "error"]
+        assert list(row) == [*COLUMNS, "doubts"]
         assert row["model"] == "lens"
     assert found["a.png"]["verdict"] in {"real", "fake", "uncertain"}
     assert 0 <= found["a.png"]["p_fake"] <= 1
     assert (found["deep/b.PNG"]["width"], found["deep/b.PNG"]["height"]) == (640, 480)
     assert found["deep/b.PNG"]["verdict"] == "uncertain"
+    assert "exactly 32x32 pixels" in " ".join(found["deep/b.PNG"]["doubts"])
+    assert bool(found["a.png"]["doubts"]) == (found["a.png"]["verdict"] == "uncertain")
+    assert found["c.jpg"]["doubts"] == []
     assert "web page" in found["c.jpg"]["error"]
     assert found["c.jpg"]["verdict"] is None
 
@@ -70,7 +75,9 @@ def test_missing_file_is_a_row(tmp_path, folder, capsys):
 
 def test_unknown_model_is_one_sentence(folder, capsys):
     assert main(["check", str(folder), "--model", "no_such"]) == 2
-    assert capsys.readouterr().err.startswith("error: There is no model of that name")
+    said = capsys.readouterr().err
+    assert said.startswith("error: There is no model of that name")
+    assert "lens" in said
 
 
 def test_output_that_cannot_be_written_is_one_sentence(folder, capsys):
@@ -84,6 +91,7 @@ def test_csv_can_be_read_back(folder, tmp_path):
     assert main(["check", str(folder), "--format", "csv", "--out", str(out)]) == 1
     found = list(csv.DictReader(io.StringIO(out.read_text())))
     assert len(found) == 3
+    assert list(found[0]) == COLUMNS
     assert {r["error"] != "" for r in found} == {True, False}
 
 

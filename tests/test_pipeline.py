@@ -1,18 +1,24 @@
+import gc
 import io
 import json
+import os
+import shutil
 import sys
+import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from cifake_core import pipeline
+from cifake_core import artifacts, pipeline
 from cifake_core.calibration import Verdict
 from cifake_core.errors import ArtifactError, ImageError
 from cifake_core.explain import Method
 from cifake_core.labels import FAKE, REAL
 from cifake_core.samples import samples
+from cifake_core.shelf import Shelf
 
 
 def png(pixels) -> bytes:
@@ -104,6 +110,82 @@ def test_one_process_has_one_detector():
     assert len(found) == 1
 
 
+@pytest.fixture
+def four_models(tmp_path, monkeypatch):
+    """Four models a, b, c, d, equal but for their names, and a shelf of our own."""
+    monkeypatch.setattr(pipeline, "_shelf", Shelf(pipeline.MODELS_KEPT))
+    shipped = artifacts.ASSETS / "models" / "lens"
+    for name in "abcd":
+        shutil.copytree(shipped, tmp_path / name)
+        card = json.loads((shipped / "card.json").read_text()) | {"name": name}
+        (tmp_path / name / "card.json").write_text(json.dumps(card))
+    monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path))
+    return tmp_path
+
+
+def test_three_models_stay_in_memory(four_models):
+    first = weakref.ref(pipeline.load("a"))
+    for name in "bc":
+        pipeline.load(name)
+    assert first() is pipeline.load("a")
+    second = weakref.ref(pipeline.load("b"))
+    third = weakref.ref(pipeline.load("c"))
+    pipeline.load("a")
+    pipeline.load("d")  # b was used longest ago
+    gc.collect()
+    assert second() is None
+    assert first() is not None
+    assert third() is not None
+
+
+def test_a_model_that_has_left_the_shelf_goes_on_for_who_holds_it(four_models):
+    held = pipeline.load("a")
+    for name in "bcd":
+        pipeline.load(name)
+    assert pipeline.analyze(png(noise()), held).model == "a"
+    assert pipeline.load("a") is held
+
+
+def test_the_keras_side_goes_with_its_model(four_models, monkeypatch):
+    made = []
+
+    class Kept:
+        def __init__(self, model, _):
+            self.model = model
+            made.append(weakref.ref(model))
+
+    monkeypatch.setattr(pipeline, "Explainer", Kept)
+    assert pipeline.load("a").load_explainer().exception() is None
+    gc.collect()
+    assert made[0]() is not None
+    for name in "bcd":
+        pipeline.load(name)
+    for thread in threading.enumerate():
+        if thread.name == "explainer":
+            thread.join()
+    gc.collect()
+    assert made[0]() is None
+
+
+def test_a_model_exported_anew_is_loaded_anew(four_models):
+    before = pipeline.load("a")
+    path = four_models / "a" / "card.json"
+    card = json.loads(path.read_text())
+    card["calibration"]["bias"] += 1
+    path.write_text(json.dumps(card))
+    os.utime(path, ns=(0, 0))
+    after = pipeline.load("a")
+    assert after.card.calibration.bias == pytest.approx(before.card.calibration.bias + 1)
+
+
+def test_what_is_to_happen_before_keras_happens_first(four_models, monkeypatch):
+    order = []
+    monkeypatch.setattr(artifacts, "load_keras", lambda _: order.append("keras"))
+    monkeypatch.setattr(pipeline, "Explainer", lambda *_: order.append("explainer"))
+    pipeline.load("a").load_explainer(lambda: order.append("before")).result()
+    assert order == ["before", "keras", "explainer"]
+
+
 @pytest.mark.parametrize("target", [None, FAKE, REAL])
 def test_heatmap_on_request(target):
     result = pipeline.analyze(
@@ -123,6 +205,13 @@ def test_grad_cam_before_and_after_tensorflow_is_the_same_picture():
     after = pipeline.analyze(data, cold, explain=pipeline.Explain()).heatmap
     assert after.drawn_by is Method.GRADCAM
     np.testing.assert_allclose(before.normalised, after.normalised, atol=2e-3)
+
+
+def test_cam_of_a_model_without_it_is_one_sentence(monkeypatch):
+    detector = pipeline.Detector("lens")
+    monkeypatch.setattr(detector.engine, "has_cam", False)
+    with pytest.raises(ArtifactError, match="no class activation map"):
+        detector.heatmap(noise(), Method.CAM, REAL)
 
 
 def test_a_failed_explainer_leaves_verdicts_alone_and_can_be_tried_again(monkeypatch):

@@ -12,7 +12,10 @@ from cifake_core.errors import CifakeLensError, ConfigError
 
 README = ASSETS.parent / "README.md"
 EVIDENCE = ASSETS / "evidence"
-TIMINGS, TIMED = "benchmarks.json", "python -m benchmarks --save"
+TIMED = {
+    "benchmarks.json": "python -m benchmarks --save",
+    "benchmarks_training.json": "python -m benchmarks.training --save",
+}
 START, END = "<!-- {}: written by python -m train.report -->", "<!-- end of {} -->"
 
 
@@ -92,6 +95,7 @@ def stress() -> list[str]:
         found = _get(read(f"{name}.json"), "stress", _command(name))
         for row in found:
             words = f"{row['accuracy']:.2%} ({row['fake_recall']:.2%})"
+            table.setdefault("number of images", {})[name] = f"{row['n']:,}"
             table.setdefault(row["label"], {})[name] = words
     return [
         f"| official test images | {' | '.join(f'`{name}`' for name in names)} |",
@@ -124,11 +128,17 @@ def ablations() -> list[str]:
 
 
 def timings() -> list[str]:
-    """The lines that ``python -m benchmarks --save`` kept."""
-    kept = read(TIMINGS)
-    rows = [f"On {kept['machine']}:", "", "| what | measured | goal | |", "|---|---|---|---|"]
-    rows += [f"| {b['what']} | {b['figure']} | {b['goal']} | {b['met']} |" for b in kept["lines"]]
-    return rows
+    """The lines that the benchmarks kept."""
+    rows = []
+    for file, command in TIMED.items():
+        kept = read(file)
+        rows += [f"By `{command}`, on {kept['machine']}:", ""]
+        rows += ["| what | measured | goal | |", "|---|---|---|---|"]
+        rows += [
+            f"| {b['what']} | {b['figure']} | {b['goal']} | {b['met']} |" for b in kept["lines"]
+        ]
+        rows.append("")
+    return rows[:-1]
 
 
 def read(file: str) -> dict:
@@ -139,7 +149,7 @@ def read(file: str) -> dict:
     """
     path = EVIDENCE / file
     if not path.is_file():
-        again = TIMED if file == TIMINGS else _command(path.stem)
+        again = TIMED.get(file) or _command(path.stem)
         raise ConfigError(f"assets/evidence/{file} is missing: run `{again}`.")
     return json.loads(path.read_text(encoding="utf-8"))
 

@@ -151,10 +151,11 @@ def _open(path: Path, detector):
 
 
 def _row(path: Path, opened, analysis, model: str) -> dict:
-    row = dict.fromkeys(FIELDS, "") | {"path": os.fsdecode(path), "model": model}
+    row = dict.fromkeys(FIELDS, "") | {"path": os.fsdecode(path), "model": model, "doubts": []}
     if analysis is None:
         return row | {"error": str(opened)}
     return row | {
+        "doubts": list(analysis.doubts),
         "verdict": analysis.verdict.value,
         "p_fake": round(analysis.p_fake, 6),
         "width": opened.width,
@@ -164,7 +165,7 @@ def _row(path: Path, opened, analysis, model: str) -> dict:
 
 def _writer(form: str, out: TextIO):
     if form == "csv":
-        table = csv.DictWriter(out, FIELDS)
+        table = csv.DictWriter(out, FIELDS, extrasaction="ignore")
         table.writeheader()
         return lambda row: table.writerow(row | {"path": _plain(row["path"])})
     if form == "json":

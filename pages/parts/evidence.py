@@ -1,20 +1,107 @@
-"""Measured results that pages show, read from ``assets/evidence/``."""
+"""Measured results that pages show, read from ``assets/evidence/`` or ``CIFAKE_EVIDENCE``."""
 
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import streamlit as st
 
-from cifake_core.artifacts import ASSETS
+from cifake_core import artifacts, curves
+from cifake_core.artifacts import ASSETS, Card
+from cifake_core.catalogue import dig
+
+# What a page relies on in the rows of a block; a block with another row counts as missing.
+_ROWS = {
+    "abstention": {"answered_share": float, "accuracy": float},
+    "stress": {
+        "transform": str,
+        "setting": float,
+        "label": str,
+        "accuracy": float,
+        "fake_recall": float,
+    },
+    "metrics": {"epoch": float, "loss": float},
+    "rows": {"what": str, "command": str, "validation_accuracy": float, "stress_accuracy": dict},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One model and what was measured of exactly these weights; any key may be missing."""
+
+    card: Card
+    evidence: dict[str, Any]
+    scores: curves.Scores | None
+    training: dict[str, Any]
+    problem: str | None  # why the figures are only those that the card itself has
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    def p_fake(self) -> np.ndarray:
+        """(N,) calibrated, of the test images."""
+        return self.card.calibration.p_fake(self.scores.logits)
+
+
+def folder() -> Path:
+    return Path(os.environ.get("CIFAKE_EVIDENCE") or ASSETS / "evidence")
 
 
 def read(name: str) -> dict | None:
-    """One evidence file, or None where it is missing; read anew when it changes."""
-    path = ASSETS / "evidence" / f"{name}.json"
-    return _parsed(name, path.stat().st_mtime_ns) if path.is_file() else None
+    """One evidence file, or None where it is missing or broken; read anew when it changes."""
+    path = folder() / f"{name}.json"
+    return _parsed(str(path), path.stat().st_mtime_ns) if path.is_file() else None
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _parsed(name: str, mtime_ns: int) -> dict:
-    return json.loads((ASSETS / "evidence" / f"{name}.json").read_text(encoding="utf-8"))
+def rows(found: dict | None, key: str) -> list[dict]:
+    """The rows of a block of evidence; none where it is missing or does not fit."""
+    block, needed = dig(found, key), _ROWS[key]
+    fits = isinstance(block, list) and all(
+        isinstance(row, dict) and all(_is(row.get(k), kind) for k, kind in needed.items())
+        for row in block
+    )
+    return block if fits else []
+
+
+def measured(card: Card) -> Measured:
+    """Like :func:`cifake_core.catalogue.measured`, kept between runs and with its problem said."""
+    found, problem = read(card.name), None
+    weights = dig(card.raw, "files", artifacts.WEIGHTS, "sha256")
+    if found is None:
+        problem = f"{card.name}.json is missing or cannot be read"
+    elif not weights or dig(found, "weights_sha256") != weights:
+        problem = f"{card.name}.json was measured on other weights"
+    if problem:
+        found = {"test": card.raw.get("results") or {}}
+    path = folder() / f"{card.name}.json"
+    return Measured(
+        card,
+        found,
+        None if problem else _scores(str(path), path.stat().st_mtime_ns),
+        read(f"{card.name}_training") or {},
+        problem,
+    )
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _parsed(path: str, mtime_ns: int) -> dict | None:
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _scores(path: str, mtime_ns: int) -> curves.Scores | None:
+    return curves.decode(_parsed(path, mtime_ns) or {})
+
+
+def _is(value: Any, kind: type) -> bool:
+    return isinstance(value, (int, float) if kind is float else kind)

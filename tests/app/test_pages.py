@@ -8,6 +8,7 @@ import hostile
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cifake_core.explain import Method
 from cifake_core.samples import samples
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,6 +76,20 @@ def test_heatmap_controls_work(app):
     assert app.slider(key="opacity").value == 90
 
 
+def test_choices_survive_other_images_and_other_pages(app):
+    press_sample(app.run(), "Ball")
+    app.slider(key="opacity").set_value(90).run()
+    app.selectbox(key="colours").set_value("cividis").run()
+    app.segmented_control(key="method").set_value(Method.GRADCAM_PLUS_PLUS).run()
+    press_sample(app, "Rings")
+    app.switch_page("pages/study/dataset.py").run()
+    app.switch_page("pages/check/one_image.py").run()
+    assert not app.exception
+    assert app.slider(key="opacity").value == 90
+    assert app.selectbox(key="colours").value == "cividis"
+    assert app.segmented_control(key="method").value == Method.GRADCAM_PLUS_PLUS
+
+
 def test_dataset_page(app):
     app.run().switch_page("pages/study/dataset.py").run()
     assert not app.exception
@@ -107,7 +122,7 @@ from streamlit.testing.v1 import AppTest
 from cifake_core import pipeline
 asked = []
 pending = Future()
-pipeline.Detector.load_explainer = lambda self: asked.append(1) or pending
+pipeline.Detector.load_explainer = lambda self, before=None: asked.append(1) or pending
 app = AppTest.from_file("streamlit_app.py", default_timeout=60).run()
 assert not app.exception and not asked
 app.button("sample0").click().run()
@@ -121,10 +136,7 @@ assert not heavy, heavy
 
 
 def test_damaged_model_is_one_sentence(app, monkeypatch, tmp_path):
-    from cifake_core import pipeline
-
     monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path))
-    monkeypatch.setattr(pipeline, "_detectors", {})
     app.run()
     assert not app.exception
     assert "model cannot be used" in app.error[0].value

@@ -1,0 +1,124 @@
+"""Curves over thresholds and confidences, from the test logits that the evidence keeps.
+
+As in :mod:`cifake_core.metrics`, ``p_fake`` is (N,) float in [0, 1], ``is_fake`` is (N,) bool, and
+FAKE counts as positive.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cifake_core import metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a model said of every test image, and what is true of it."""
+
+    logits: np.ndarray  # (N,) float32, raw, growing with *real*
+    is_fake: np.ndarray  # (N,) bool
+    leaked: np.ndarray  # (N,) bool, also among the training images
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoints:
+    """What comes of a falling threshold; four (K,) float64, from nothing called fake to all."""
+
+    threshold: np.ndarray  # fake from here on; the first is infinite
+    recall: np.ndarray  # share of the fakes that are found
+    false_alarms: np.ndarray  # share of the real ones that are called fake
+    precision: np.ndarray  # share of those called fake that are; 1 where none is
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Predictions of like confidence."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float  # mean
+    accuracy: float
+
+
+def decode(evidence: dict[str, Any]) -> Scores | None:
+    """The scores of an evidence file, or None where it lacks them or they do not fit together."""
+    try:
+        logits = np.frombuffer(base64.b64decode(evidence["logits"], validate=True), "<f4")
+        is_fake, leaked = (_bits(evidence[key], len(logits)) for key in ("is_fake", "leaked"))
+    except (KeyError, TypeError, ValueError):
+        return None
+    usable = len(logits) and np.isfinite(logits).all()
+    return Scores(logits, is_fake, leaked) if usable else None
+
+
+def operating_points(p_fake: np.ndarray, is_fake: np.ndarray, points: int = 300) -> OperatingPoints:
+    """The ROC and precision-recall curves, thinned to ``points`` at most.
+
+    Equal probabilities are one step. Only corners of the ROC curve are kept, which are also the
+    extremes of the other; of too many corners an even selection.
+    """
+    order = np.argsort(-p_fake, kind="stable")
+    p_fake, found = p_fake[order], np.cumsum(is_fake[order])
+    ends = np.flatnonzero(np.append(np.diff(p_fake) != 0, True))
+    threshold = np.concatenate([[np.inf], p_fake[ends]])
+    hits = np.concatenate([[0], found[ends]])
+    alarms = np.concatenate([[0], ends + 1 - found[ends]])
+    right, up = np.diff(alarms), np.diff(hits)
+    turns = right[:-1] * up[1:] != right[1:] * up[:-1]
+    kept = np.flatnonzero(np.concatenate([[True], turns, [True]]))
+    if len(kept) > points:
+        kept = kept[np.linspace(0, len(kept) - 1, points).round().astype(int)]
+    hits, alarms = hits[kept], alarms[kept]
+    return OperatingPoints(
+        threshold[kept],
+        hits / max(1, int(is_fake.sum())),
+        alarms / max(1, int((~is_fake).sum())),
+        np.where(hits + alarms > 0, hits / np.maximum(1, hits + alarms), 1.0),
+    )
+
+
+def reliability(p_fake: np.ndarray, is_fake: np.ndarray, bins: int = 15) -> list[Bin]:
+    """Accuracy against confidence in equal-width bins from 0.5 to 1; empty ones are left out.
+
+    The bins of :func:`cifake_core.metrics.expected_calibration_error`, which is their mean gap.
+    """
+    confidence = np.maximum(p_fake, 1 - p_fake)
+    correct = (p_fake >= 0.5) == is_fake
+    index = np.minimum(((confidence - 0.5) * 2 * bins).astype(int), bins - 1)
+    return [
+        Bin(
+            0.5 + i / (2 * bins),
+            0.5 + (i + 1) / (2 * bins),
+            int(inside.sum()),
+            float(confidence[inside].mean()),
+            float(correct[inside].mean()),
+        )
+        for i in range(bins)
+        if (inside := index == i).any()
+    ]
+
+
+def at_threshold(p_fake: np.ndarray, is_fake: np.ndarray, threshold: float) -> dict[str, Any]:
+    """The confusion counts, and ``accuracy``, its interval, precision, recall and F1 of FAKE."""
+    table = metrics.confusion(p_fake, is_fake, threshold)
+    right = table["fake_as_fake"] + table["real_as_real"]
+    return {
+        "confusion": table,
+        "accuracy": right / max(1, len(p_fake)),
+        "accuracy_interval_95": metrics.wilson_interval(right, len(p_fake)),
+        **metrics.precision_recall_f1(
+            table["fake_as_fake"], table["real_as_fake"], table["fake_as_real"]
+        ),
+    }
+
+
+def _bits(packed: str, count: int) -> np.ndarray:
+    data = np.frombuffer(base64.b64decode(packed, validate=True), np.uint8)
+    if len(data) != -(-count // 8):  # unpackbits would fill up with zeros
+        raise ValueError("another number of rows")
+    return np.unpackbits(data, count=count).astype(bool)

@@ -1,0 +1,138 @@
+"""Where the model looked: the heatmap, its controls, and what it says while TensorFlow loads."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cifake_core import render
+from cifake_core.explain import METHOD_WORDS, Heatmap, Method
+from cifake_core.labels import FAKE, REAL
+from cifake_core.pipeline import Analysis, Detector
+from pages.parts import engine
+
+TARGETS = {FAKE: "AI-generated", REAL: "real"}
+DRAWN_BY = {
+    Method.CAM: "drawn by CAM, which gives the same picture for this model",
+    Method.GRADCAM: "drawn by tf-keras-vis",
+    Method.GRADCAM_PLUS_PLUS: "drawn by tf-keras-vis",
+}
+
+
+def show(analysis: Analysis, model: Detector) -> None:
+    """Redrawn alone when a control moves and, while TensorFlow is loading, each second."""
+    loading = not engine.load_heatmaps(model).done()
+    # What a fragment is given lives on in the session. It holds the model only while that loads,
+    # so that a model which has left memory is not kept alive by everybody who looked at it.
+    st.fragment(_draw, run_every=1.0 if loading else None)(
+        analysis, model.card.name, model if loading else None
+    )
+
+
+def _draw(analysis: Analysis, name: str, held: Detector | None) -> None:
+    model = held or engine.detector(name)
+    loading = not engine.load_heatmaps(model).done()
+    st.subheader("Where did it look?", anchor=False)
+    controls, picture = st.columns([2, 3])
+    with controls:
+        target = st.segmented_control(
+            "Evidence for",
+            list(TARGETS),
+            format_func=lambda t: f"Why {TARGETS[t]}?",
+            default=analysis.leans_to,
+            required=True,
+            key=f"target-{name}-{analysis.opened.sha256}",
+        )
+        method = st.segmented_control(
+            "Method",
+            [Method.GRADCAM, Method.GRADCAM_PLUS_PLUS],
+            format_func=METHOD_WORDS.get,
+            default=Method.GRADCAM,
+            required=True,
+            key="method",
+            persist_state="session",
+        )
+        opacity = st.slider(
+            *("Opacity of the heatmap", 0, 100, 55, 5),
+            format="%d %%",
+            key="opacity",
+            persist_state="session",
+        )
+        colours = st.selectbox(
+            "Colours", list(render.COLOUR_MAPS), key="colours", persist_state="session"
+        )
+    with picture:
+        heatmap = engine.heatmap(analysis, model, method, target)
+        if heatmap is None:
+            state = "is loading" if loading else "could not be loaded (see below)"
+            st.info(
+                f"{METHOD_WORDS[method]} of this model needs TensorFlow, which {state}.",
+                icon=":material/hourglass_top:" if loading else ":material/error:",
+            )
+        else:
+            _picture(analysis, heatmap, opacity / 100, colours)
+    _loading_state(loading, model)
+    if loading != bool(held):
+        st.rerun()  # this fragment need not be drawn each second any more, or must be again
+
+
+def _picture(analysis: Analysis, heatmap: Heatmap, opacity: float, colours: str) -> None:
+    words = f"{METHOD_WORDS[heatmap.method]}, evidence for {TARGETS[heatmap.target]}"
+    if heatmap.empty:
+        st.info(
+            f"{words}: nothing in this image speaks for that answer, so there is nothing to draw.",
+            icon=":material/do_not_disturb_on:",
+        )
+        return
+    pixels = analysis.opened.prepared.pixels
+    picture = render.overlay(pixels, heatmap.normalised, opacity, colours)
+    st.image(
+        picture,
+        width="stretch",
+        output_format="PNG",
+        alt=f"{words}: {_describe(heatmap.normalised)}",
+        caption=f"{words}. {heatmap.values.shape[0]}x{heatmap.values.shape[1]} positions, "
+        f"{DRAWN_BY[heatmap.drawn_by]}.",
+    )
+    st.image(
+        render.scale_bar(colours),
+        width="stretch",
+        output_format="PNG",
+        alt=f"Scale of the {colours} colours: no evidence on the left, the most on the right",
+        caption="no evidence → most evidence in this image",
+    )
+    st.download_button(
+        "Heatmap (PNG)",
+        render.to_png(picture),
+        "heatmap.png",
+        "image/png",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+def _describe(values) -> str:
+    """The heatmap in words: which ninth of the picture holds the strongest evidence."""
+    row, column = divmod(int(values.argmax()), values.shape[1])
+    vertical = ("top", "middle", "bottom")[3 * row // values.shape[0]]
+    horizontal = ("left", "centre", "right")[3 * column // values.shape[1]]
+    return f"strongest at the {vertical} {horizontal}; {(values > 0.5).mean():.0%} is above half"
+
+
+def _loading_state(loading: bool, model: Detector) -> None:
+    if loading:
+        st.caption(
+            ":material/hourglass_top: TensorFlow and tf-keras-vis are loading; what needs them "
+            "appears here by itself."
+        )
+    elif model.explainer_ready:
+        st.caption(":material/check: TensorFlow and tf-keras-vis are loaded.")
+    elif model.engine.has_cam:
+        st.caption(
+            ":material/error: TensorFlow could not be loaded, so there is no Grad-CAM++; verdicts "
+            "and Grad-CAM are not affected."
+        )
+    else:
+        st.caption(
+            ":material/error: TensorFlow could not be loaded, so there are no heatmaps of this "
+            "model; verdicts are not affected."
+        )

@@ -1,0 +1,245 @@
+"""Where models differ: changed images, classes, price, training; a function each for the page."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cifake_core.catalogue import dig
+from cifake_core.labels import CLASSES, LABELS
+from pages.parts import evidence, plots
+from pages.parts.evidence import Measured
+from pages.parts.model_views import Models, chosen, said, with_evidence
+from pages.parts.plots import Line
+from pages.parts.words import LABEL_NAMES
+
+TRANSFORMS = {
+    "jpeg": "JPEG compression",
+    "noise": "noise",
+    "blur": "blur",
+    "brightness": "brightness",
+    "contrast": "contrast",
+    "shift": "shift",
+    "resize": "resize",
+}
+# Where on their scale these two leave an image unchanged; the others start at unchanged.
+NEUTRAL = {"brightness": 0.0, "contrast": 1.0}
+
+
+def show_stress(models: Models) -> None:
+    names = [m.name for m in models]
+    models = with_evidence(models, lambda m: evidence.rows(m.evidence, "stress"), "Stress")
+    if not models:
+        return
+    rows = {m.name: m.evidence["stress"] for m in models}
+    kinds = list(dict.fromkeys(r["transform"] for of in rows.values() for r in of))
+    kinds = [k for k in kinds if k != "none"]
+    kind = st.selectbox(
+        "What happens to the images", kinds, format_func=lambda k: TRANSFORMS.get(k, k), key="kind"
+    )
+    paths = {n: stress_path(of, kind) for n, of in rows.items()}
+    order = max(([r["label"] for r in path] for path in paths.values()), key=len)
+    for key, words, caption in (
+        (
+            "accuracy",
+            "accuracy",
+            "How many of the changed test images each model still gets right.",
+        ),
+        (
+            "fake_recall",
+            "AI-generated images found",
+            "How many of the AI-generated images are still found. Where this falls, the change "
+            "makes them look like photographs to the model.",
+        ),
+    ):
+        figure = plots.lines(
+            {
+                n: Line([r["label"] for r in path], [r[key] for r in path], markers=True)
+                for n, path in paths.items()
+            },
+            names,
+            "",
+            words,
+            300,
+        )
+        figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
+        ends = "; ".join(
+            f"{n}: " + ", ".join(f"{r['label']} {r[key]:.2%}" for r in path)
+            for n, path in paths.items()
+        )
+        plots.show(plots.as_percent(figure, "y"), key, f"{words}: {ends}", caption)
+    with st.expander("Every change as a table"):
+        labels = list(dict.fromkeys(r["label"] for of in rows.values() for r in of))
+        cells = {n: {r["label"]: r for r in of} for n, of in rows.items()}
+        st.table(
+            {"accuracy (AI-generated found)": labels}
+            | {
+                n: [
+                    f"{r['accuracy']:.2%} ({r['fake_recall']:.2%})" if (r := of.get(x)) else "–"
+                    for x in labels
+                ]
+                for n, of in cells.items()
+            },
+            hide_index=True,
+        )
+
+
+def stress_path(rows: list[dict], kind: str) -> list[dict]:
+    """The settings of one change in the file's order, the unchanged images where they belong."""
+    path = [r for r in rows if r["transform"] == kind]
+    clean = [r | {"setting": NEUTRAL.get(kind)} for r in rows if r["transform"] == "none"]
+    if kind in NEUTRAL:
+        return sorted(path + clean, key=lambda r: r["setting"])
+    return clean + path
+
+
+def show_classes(models: Models) -> None:
+    models = with_evidence(models, by_class, "Accuracy by class")
+    if not models:
+        return
+    m = chosen(models, "class-model")
+    found = by_class(m)
+    worst = min((found[w][x], w, x) for w in found for x in LABELS)
+    plots.show(
+        plots.classes(found),
+        "classes",
+        f"Accuracy of {m.name} by class: "
+        + "; ".join(
+            f"{w}: real {v['REAL']:.1%}, AI-generated {v['FAKE']:.1%}" for w, v in found.items()
+        ),
+        f"Share of each kind called right, by {m.name}. Hardest: {worst[1]}, "
+        f"{LABEL_NAMES[LABELS.index(worst[2])]}, {worst[0]:.1%}.",
+    )
+    with st.expander("All models as a table"):
+        st.table(
+            {"class": list(CLASSES)}
+            | {
+                f"{m.name}, {word}": [said(dig(by_class(m), w, label), ".1%") for w in CLASSES]
+                for m in models
+                for label, word in (("REAL", "real"), ("FAKE", "AI-generated"))
+            },
+            hide_index=True,
+        )
+
+
+def by_class(m: Measured) -> dict[str, dict[str, float]]:
+    """Classes of which both shares are known."""
+    found = dig(m.evidence, "test", "accuracy_by_class")
+    return {
+        w: found[w]
+        for w in CLASSES
+        if all(isinstance(dig(found, w, label), float) for label in LABELS)
+    }
+
+
+def show_cost(models: Models) -> None:
+    names = [m.name for m in models]
+    prices = {
+        "ms_per_image": ("Time", "milliseconds for one image"),
+        "parameters": ("Parameters", "parameters"),
+        "weights_bytes": ("File size", "bytes of the weights"),
+    }
+    key = st.segmented_control(
+        "Price",
+        list(prices),
+        default="ms_per_image",
+        format_func=lambda k: prices[k][0],
+        required=True,
+        key="price",
+    )
+    points = {}
+    for m in with_evidence(models, lambda m: price(m, key), "The cost"):
+        points[m.name] = price(m, key)
+    if points:
+        words = prices[key][1]
+        plots.show(
+            plots.cost(points, names, words),
+            "cost",
+            f"Accuracy against {words}: "
+            + ", ".join(f"{n} {x:,.4g}, {y:.2%}" for n, (x, y, _) in points.items()),
+            "Each step on the scale below is a multiple, not a sum. The upright bars are 95 % "
+            "intervals: where two of them overlap, the order may be chance. "
+            "Top left is accurate and cheap. Times are of one machine; read their ratios.",
+        )
+
+
+def price(m: Measured, key: str) -> tuple[float, float, tuple[float, float]] | None:
+    x = dig(m.evidence, "cost", key)
+    y, bar = (dig(m.evidence, "test", "official", k) for k in ("accuracy", "accuracy_interval_95"))
+    return (x, y, bar) if x and y and bar else None
+
+
+def show_training(models: Models) -> None:
+    names = [m.name for m in models]
+    found = {m.name: rows for m in models if (rows := evidence.rows(m.training, "metrics"))}
+    if lack := [n for n in names if n not in found]:
+        st.info(
+            f"The training curve of {', '.join(lack)} was not kept. Training it again and "
+            f"`python -m train.evaluate --model {lack[0]} --run FOLDER` would.",
+            icon=":material/info:",
+        )
+    if not found:
+        return
+    for key, words, caption in (
+        (
+            "loss",
+            "loss",
+            "How far the answers on training images are off, on a scale of multiples.",
+        ),
+        (
+            "validation_accuracy",
+            "validation accuracy",
+            "How many of the validation images, which it does not learn from, are right.",
+        ),
+    ):
+        kept = {
+            n: [r for r in rows if isinstance(r.get(key), float) and r[key] > 0]
+            for n, rows in found.items()
+        }
+        kept = {n: rows for n, rows in kept.items() if rows}
+        if not kept:
+            continue
+        figure = plots.lines(
+            {n: Line([r["epoch"] for r in of], [r[key] for r in of]) for n, of in kept.items()},
+            names,
+            "epochs (times the training images were seen)",
+            words,
+        )
+        if key == "loss":
+            plots.log_axis(figure, "y", [r[key] for of in kept.values() for r in of])
+        else:  # what matters is the end; the beginning may come from below the frame
+            plots.as_percent(figure, "y").update_yaxes(
+                range=[min(of[-1][key] for of in kept.values()) - 0.08, 1]
+            )
+        ends = ", ".join(f"{n} {of[-1][key]:.4g}" for n, of in kept.items())
+        plots.show(
+            figure, f"training-{key}", f"{words} over the epochs; at the end: {ends}", caption
+        )
+    for remark in dict.fromkeys(r for m in models if (r := dig(m.training, "remark"))):
+        st.caption(remark)
+
+
+def show_ablations() -> None:
+    found = evidence.read("ablations")
+    rows = evidence.rows(found, "rows")
+    if not rows:
+        return
+    st.subheader("What each idea brought", anchor=False)
+    labels = list(rows[0]["stress_accuracy"])
+    st.table(
+        [
+            {
+                "what": r["what"],
+                "accuracy": f"{r['validation_accuracy']:.2%}",
+                **{x: said(r["stress_accuracy"].get(x), ".2%") for x in labels},
+                "seeds": ", ".join(map(str, r.get("seeds") or [])),
+            }
+            for r in rows
+        ],
+        hide_index=True,
+    )
+    st.caption(
+        f"One thing changed at a time, on {said(found.get('n'), ',')} validation images, unchanged "
+        "and changed. One row differs from another by chance too: small gaps mean little."
+    )
+    with st.expander("The commands"):
+        st.code("\n".join(r["command"] for r in rows), language="bash")

@@ -1,0 +1,48 @@
+"""Which model answers."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cifake_core import catalogue
+from cifake_core.artifacts import Card
+from cifake_core.catalogue import dig
+from pages.parts import engine
+
+
+def choose() -> str:
+    """Draw the picker, kept for the session, and what the model was measured to do; its name."""
+    cards = {n: c for n, c in engine.cards().items() if isinstance(c, Card)}
+    if not cards:
+        return engine.DEFAULT  # loading it says what is wrong
+    if len(cards) == 1:
+        ((name, card),) = cards.items()
+        st.caption(f"Model: {card.title}. {describe(card)}")
+        return name
+    name = st.selectbox(
+        "Model",
+        list(cards),
+        format_func=lambda n: cards[n].title,
+        key="model",
+        persist_state="session",
+        help="The models differ in size and in how often they are right.",
+    )
+    st.caption(describe(cards[name]))
+    return name
+
+
+def describe(card: Card) -> str:
+    """Size and measured accuracy, as far as they are known."""
+    parts = []
+    if (count := card.raw.get("parameters")) is not None:
+        parts.append(f"{count:,} parameters")
+    official = dig(catalogue.measured(card), "test", "official")
+    if dig(official, "accuracy") is not None and dig(official, "n"):
+        parts.append(
+            f"{official['accuracy']:.2%} of CIFAKE's {official['n']:,} test images right "
+            "(by the likelier side)"
+        )
+    else:
+        parts.append("not measured on the test images yet")
+    said = "; ".join(parts)
+    return f"{said[0].upper()}{said[1:]}."

@@ -1,0 +1,136 @@
+"""The models side by side: what each reaches on the test images, at which price, and where."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cifake_core import artifacts, catalogue
+from cifake_core.artifacts import Card
+from cifake_core.catalogue import dig
+from pages.parts import evidence
+from pages.parts import model_trials as trials
+from pages.parts import model_views as views
+from pages.parts.evidence import Measured
+from pages.parts.model_views import Models, interval, said
+
+VIEWS = {
+    "Curves": views.show_curves,
+    "Threshold": views.show_threshold,
+    "Confidence": views.show_confidence,
+    "Stress": trials.show_stress,
+    "Classes": trials.show_classes,
+    "Cost": trials.show_cost,
+    "Training": trials.show_training,
+}
+
+
+def show_results(models: Models) -> None:
+    tests = [dig(m.evidence, "test") for m in models]
+    official = [dig(t, "official") for t in tests]
+    leak_free = [dig(t, "leak_free") for t in tests]
+    costs = [dig(m.evidence, "cost") for m in models]
+    sizes = [
+        dig(c, "weights_bytes") or dig(m.card.raw, "files", artifacts.WEIGHTS, "bytes")
+        for c, m in zip(costs, models, strict=True)
+    ]
+    seeds = [dig(m.evidence, "seeds") or [] for m in models]
+
+    def row(of: list, path: tuple[str, ...], form: str) -> list[str]:
+        return [said(dig(figures, *path), form) for figures in of]
+
+    table = {
+        f"Accuracy, all {count(official)} test images": row(official, ("accuracy",), ".2%"),
+        "… its 95 % interval": [interval(f) for f in official],
+        f"Accuracy, the {count(leak_free)} that do not leak": row(leak_free, ("accuracy",), ".2%"),
+        "… its 95 % interval ": [interval(f) for f in leak_free],
+        "AUROC": row(official, ("auroc",), ".4f"),
+        "Average precision": row(official, ("average_precision",), ".4f"),
+        "F1, AI-generated": row(official, ("fake", "f1"), ".4f"),
+        "F1, real": row(official, ("real", "f1"), ".4f"),
+        "ECE (calibration error)": row(official, ("ece",), ".4f"),
+        "Answered, not “can't tell”": row(official, ("answered_share",), ".1%"),
+        "Accuracy when answered": row(official, ("accuracy_answered",), ".2%"),
+        "Parameters": [
+            said(dig(c, "parameters") or m.card.raw.get("parameters"), ",")
+            for c, m in zip(costs, models, strict=True)
+        ],
+        "File size": [said(s and s / 1e6, ".1f") + (" MB" if s else "") for s in sizes],
+        "Time for one image": [
+            said(ms := dig(c, "ms_per_image"), ".2f") + (" ms" if ms else "") for c in costs
+        ],
+        "Seeds trained": [", ".join(map(str, s)) or "–" for s in seeds],
+    }
+    st.table(
+        {"": list(table)}
+        | {m.name: [cells[i] for cells in table.values()] for i, m in enumerate(models)},
+        border="horizontal",
+        hide_index=True,
+        alt="Results on the test images, a column for each model",
+    )
+    st.caption("\n".join(f"- {about(m)}" for m in models))
+
+
+def about(m: Measured) -> str:
+    note = dig(m.card.raw, "training", "note")
+    return f"**{m.card.title}**" + (f". How it was trained: {note}" if note else "")
+
+
+def count(figures: list[dict | None]) -> str:
+    return next((f"{n:,}" for f in figures if isinstance(n := dig(f, "n"), int)), "")
+
+
+st.title("The models", anchor=False)
+st.markdown(
+    "Compare the models that ship with this program: how often each is right, how sure it may be, "
+    "what it takes to confuse it, and what it costs."
+)
+found = catalogue.cards("cifake")
+for error in (c for c in found.values() if not isinstance(c, Card)):
+    st.warning(str(error), icon=":material/warning:")
+models = sorted(
+    (evidence.measured(c) for c in found.values() if isinstance(c, Card)),
+    key=lambda m: dig(m.evidence, "test", "official", "accuracy") or 0,
+    reverse=True,
+)
+if not models:
+    st.error(
+        "There is no model that can be used. `python -m train.train --recipe lens` trains one, and "
+        "`python -m train.evaluate --model lens --run runs/lens-seed1` makes it ready."
+    )
+else:
+    show_results(models)
+    if old := [m for m in models if m.problem]:
+        st.info(
+            f"In assets/evidence/, {'; '.join(m.problem for m in old)}, so the figures are those "
+            f"of the model's card. {views.command(old)} measures again (it needs the data set).",
+            icon=":material/info:",
+        )
+    view = st.segmented_control(
+        "Look closer", list(VIEWS), default="Curves", required=True, key="view"
+    )
+    VIEWS[view](models)
+    if view == "Training":
+        trials.show_ablations()
+with st.expander("How to read this"):
+    st.markdown(
+        """
+- **Accuracy** is the share of test images called right, by the likelier side. Its **interval**
+  says how far chance may have moved it: with other test images of the same kind it would be a
+  little higher or lower, and ranges made in this way hold the true value in 95 of 100 cases. It
+  says nothing of how the same model would turn out if it were trained again.
+- Some **test images leak**: identical copies are among the training images, so a model may simply
+  remember them. The rows of images “that do not leak” leave them out.
+- **Precision**: of the images called AI-generated, how many are. **Recall**: of the AI-generated
+  images, how many are found. **F1** is a mean of the two that is low if either is.
+- A **ROC curve** tries every threshold from strict to bold and draws what is found against what is
+  wrongly accused. **AUROC**, the area under it, is the chance that an AI-generated image gets a
+  higher probability than a photograph: 0.5 is a coin flip, 1 is perfect. **Average precision** is
+  the area under the other curve.
+- **Calibrated** means that the probabilities can be taken at their word: of all images with 80 %,
+  about 80 of 100 are AI-generated. **ECE** is the mean gap between sureness and being right; 0 is
+  best. Calibration and thresholds were chosen on validation images, never on test images.
+- **Stress**: pictures get saved, sent, shrunk and blurred on their way. Here every test image was
+  changed in one way, and the models had to answer again, with nothing adapted.
+- Every figure is read from files that `python -m train.evaluate` wrote.
+"""
+    )

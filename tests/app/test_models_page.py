@@ -1,0 +1,232 @@
+"""The page that compares models, on figures made by arithmetic and on what ships."""
+
+import json
+from pathlib import Path
+
+import made_up
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.parts.model_trials import stress_path
+
+ROOT = Path(__file__).resolve().parents[2]
+VIEWS = ("Curves", "Threshold", "Confidence", "Stress", "Classes", "Cost", "Training")
+THREE = {"lens": 4.0, "paper_cnn": 2.5, "resnet50": 3.0}
+COMMAND = "python -m train.evaluate --model"
+
+
+@pytest.fixture
+def start(monkeypatch):
+    """Function (models, evidence) -> the page on these folders, None for those that ship."""
+    monkeypatch.chdir(ROOT)
+
+    def started(models: Path | None = None, evidence: Path | None = None) -> AppTest:
+        for key, folder in (("CIFAKE_MODELS", models), ("CIFAKE_EVIDENCE", evidence)):
+            if folder:
+                monkeypatch.setenv(key, str(folder))
+        app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+        return app.switch_page("pages/study/models.py").run()
+
+    return started
+
+
+@pytest.fixture
+def three(tmp_path) -> tuple[Path, Path]:
+    return made_up.several(tmp_path, THREE, count=400)
+
+
+def look(app: AppTest, view: str) -> AppTest:
+    app.segmented_control(key="view").set_value(view).run()
+    assert not app.exception, view
+    return app
+
+
+def words(app: AppTest) -> str:
+    kinds = ("markdown", "caption", "info", "warning", "error")
+    return " ".join(element.value for kind in kinds for element in app.get(kind))
+
+
+def charts(app: AppTest) -> list[dict]:
+    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+
+
+def results(app: AppTest) -> dict[str, dict[str, str]]:
+    """The first table: model -> figure -> cell."""
+    table = app.table[0].value
+    return {n: dict(zip(table[""], table[n], strict=True)) for n in table.columns if n}
+
+
+def change(folder: Path, name: str, edit) -> None:
+    path = folder / f"{name}.json"
+    found = json.loads(path.read_text())
+    edit(found)
+    path.write_text(json.dumps(found))
+
+
+def test_every_view_of_what_ships(start):
+    app = start()
+    for view in VIEWS:
+        look(app, view)
+        assert app.title[0].value == "The models"
+        assert "lens" in results(app)
+        assert not app.error
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_of_three_models(start, three, view):
+    app = look(start(*three), view)
+    assert not app.info
+    drawn = charts(app)
+    assert drawn
+    if view in {"Curves", "Stress", "Cost", "Training"}:
+        for chart in drawn:
+            assert {trace["name"] for trace in chart["data"]} == set(THREE)
+    lines = [t for c in drawn for t in c["data"] if t.get("name") in THREE and "line" in t]
+    styles = {t["name"]: (t["line"]["color"], t["line"]["dash"]) for t in lines}
+    assert (
+        len({s[0] for s in styles.values()}) == len({s[1] for s in styles.values()}) == len(styles)
+    )
+    # Curves over 20,000 images would be heavy; Plotly packs 8 bytes a number in base64.
+    assert max(len(json.dumps(t)) for c in drawn for t in c["data"]) < 2 * 300 * 8 * 4 / 3 + 500
+
+
+def test_results_come_from_the_evidence_best_model_first(start, three):
+    change(three[1], "resnet50", lambda e: e["test"]["official"].update(accuracy=0.87654))
+    change(three[1], "paper_cnn", lambda e: e["test"]["leak_free"].pop("accuracy"))
+    app = start(*three)
+    found = results(app)
+    assert next(iter(found)) == "lens"
+    assert found["resnet50"]["Accuracy, all 400 test images"] == "87.65%"
+    assert found["paper_cnn"]["Accuracy, the 392 that do not leak"] == "–"
+    assert found["lens"]["Time for one image"] == "2.00 ms"
+    assert found["lens"]["File size"] == "2.0 MB"
+    assert "paper_cnn: a title**. How it was trained: Stopped early." in words(app)
+
+
+def test_threshold_moves_the_numbers(start, tmp_path):
+    # p_fake is 1 / (1 + e^logit): 0.95, 0.88, 0.73, 0.27 of fakes; 0.05, 0.12, 0.27, 0.82 of real.
+    logits = np.array([-3, -2, -1, 1, 3, 2, 1, -1.5])
+    is_fake, leaked = np.arange(8) < 4, np.arange(8) == 0
+    made = made_up.card(tmp_path / "models", "lens", temperature=1.0, bias=0.0)
+    made_up.write(tmp_path, "lens", made_up.evidence(made, logits, is_fake, leaked))
+    app = look(start(tmp_path / "models", tmp_path), "Threshold")
+
+    def shown() -> list[str]:
+        assert not app.exception
+        return [metric.value for metric in app.metric]
+
+    assert [m.label for m in app.metric] == ["Accuracy", "Precision", "Recall", "F1"]
+    assert shown() == ["75.00%", "75.00%", "75.00%", "75.00%"]
+    app.slider(key="threshold").set_value(0.85).run()
+    assert shown() == ["75.00%", "100.00%", "50.00%", "66.67%"]
+    cells = charts(app)[0]["data"][0]["text"]
+    assert cells == [["4<br>100.00%", "0<br>0.00%"], ["2<br>50.00%", "2<br>50.00%"]]
+    app.slider(key="threshold").set_value(0.25).run()
+    assert shown() == ["75.00%", "66.67%", "100.00%", "80.00%"]
+    app.slider(key="threshold").set_value(0.5).run()
+    app.toggle(key="leak-free").set_value(True).run()
+    assert shown() == ["71.43%", "66.67%", "66.67%", "66.67%"]
+    assert "7 test images" in words(app)
+
+
+def test_model_of_the_threshold_can_be_picked(start, three):
+    app = look(start(*three), "Threshold")
+    before = [metric.value for metric in app.metric]
+    app.selectbox(key="threshold-model").set_value("paper_cnn").run()
+    assert not app.exception
+    assert [metric.value for metric in app.metric] != before
+    assert app.metric[0].value == results(app)["paper_cnn"]["Accuracy, all 400 test images"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "broken", "no object", "other weights"])
+def test_without_evidence_a_sentence_names_the_command(start, three, damage):
+    path = three[1] / "lens.json"
+    if damage == "missing":
+        path.unlink()
+    elif damage == "other weights":
+        change(three[1], "lens", lambda e: e.update(weights_sha256="0" * 64))
+    else:
+        path.write_text({"broken": '{"test": ', "no object": "[]"}[damage])
+    app = start(*three)
+    assert results(app)["lens"]["AUROC"] == "–"
+    assert results(app)["resnet50"]["AUROC"] != "–"
+    for view in VIEWS:
+        assert f"`{COMMAND} lens`" in words(look(app, view)), view
+
+
+@pytest.mark.parametrize(
+    ("view", "path"),
+    [
+        ("Curves", ("is_fake",)),
+        ("Threshold", ("leaked",)),
+        ("Confidence", ("abstention",)),
+        ("Stress", ("stress",)),
+        ("Classes", ("test", "accuracy_by_class")),
+        ("Cost", ("cost",)),
+    ],
+)
+@pytest.mark.parametrize("models", [1, 3])
+def test_without_a_key_a_sentence_names_the_command(start, tmp_path, view, path, models):
+    names = dict(list(THREE.items())[:models])
+    folders = made_up.several(tmp_path, names, count=400)
+
+    def spoil(found: dict) -> None:
+        for key in path[:-1]:
+            found = found[key]
+        found[path[-1]] = [{"transform": 5}]
+
+    change(folders[1], "lens", spoil)
+    app = look(start(*folders), view)
+    (info,) = app.info
+    assert "not measured yet for lens. " in info.value
+    assert f"`{COMMAND} lens`" in info.value
+    # What is left of it is drawn, of the other models all.
+    assert bool(charts(app)) == (models == 3 or view == "Confidence")
+
+
+def test_missing_training_curve_is_a_sentence(start, three):
+    (three[1] / "resnet50_training.json").unlink()
+    app = look(start(*three), "Training")
+    assert "training curve of resnet50" in app.info[0].value
+    assert {t["name"] for t in charts(app)[0]["data"]} == {"lens", "paper_cnn"}
+    assert "A remark on the training." in words(app)
+
+
+def test_ablations_are_shown_where_they_were_measured(start, three):
+    assert len(look(start(*three), "Training").table) == 1
+    row = {
+        "what": "no blur",
+        "command": "python -m train.train --recipe lens --set blur=0.0",
+        "seeds": [1, 2],
+        "validation_accuracy": 0.9512,
+        "stress_accuracy": {"JPEG 40": 0.9},
+    }
+    made_up.write(three[1], "ablations", {"n": 10_000, "rows": [row]})
+    app = look(start(*three), "Training")
+    shown = app.table[1].value.iloc[0].to_dict()
+    assert shown == {"what": "no blur", "accuracy": "95.12%", "JPEG 40": "90.00%", "seeds": "1, 2"}
+    assert "10,000 validation images" in words(app)
+    assert app.code[0].value == row["command"]
+
+
+def test_no_model_and_a_damaged_card(start, three, tmp_path):
+    (three[0] / "resnet50" / "card.json").write_text("{")
+    app = start(*three)
+    assert "card of resnet50 is not readable" in app.warning[0].value
+    assert set(results(app)) == {"lens", "paper_cnn"}
+    app = start(tmp_path / "none", three[1])
+    assert not app.exception
+    assert "python -m train.train" in app.error[0].value
+
+
+def test_unchanged_images_stand_where_they_belong():
+    rows = [
+        {"transform": "none", "setting": 0, "label": "unchanged"},
+        {"transform": "jpeg", "setting": 90, "label": "JPEG 90"},
+        {"transform": "jpeg", "setting": 30, "label": "JPEG 30"},
+        {"transform": "contrast", "setting": 0.75, "label": "less"},
+        {"transform": "contrast", "setting": 1.25, "label": "more"},
+    ]
+    assert [r["label"] for r in stress_path(rows, "jpeg")] == ["unchanged", "JPEG 90", "JPEG 30"]
+    assert [r["label"] for r in stress_path(rows, "contrast")] == ["less", "unchanged", "more"]

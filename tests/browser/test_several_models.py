@@ -1,0 +1,95 @@
+"""Picking a model and asking all of them, in a real browser."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from cifake_core.artifacts import ASSETS
+
+WAIT = 90_000  # ms; the first visitor of a server waits for imports
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Address of an app with three models: real, AI-generated and a damaged one."""
+    models = tmp_path_factory.mktemp("models")
+    for name, bias in (("lens", 3.0), ("paper_cnn", -3.0), ("resnet50", 0.0)):
+        folder = shutil.copytree(ASSETS / "models" / "lens", models / name)
+        card = json.loads((folder / "card.json").read_text())
+        card |= {"name": name, "title": f"{name}: a title"}
+        card["calibration"] |= {"temperature": 1e6, "bias": bias}
+        (folder / "card.json").write_text(json.dumps(card))
+    (models / "resnet50" / "model.onnx").write_bytes(b"")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = models / "log"
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "streamlit", "run", "streamlit_app.py"),
+                *("--server.headless=true", "--server.address=127.0.0.1"),
+                f"--server.port={port}",
+            ],
+            cwd=ASSETS.parent,
+            env=os.environ | {"CIFAKE_MODELS": str(models)},
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        for _ in range(300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+    assert "Traceback" not in log.read_text()
+
+
+def test_pick_a_model_and_ask_all(open_page, screenshot):
+    page = open_page()
+    page.get_by_role("button", name="Ball").click()
+    expect(page.get_by_role("heading", level=2).first).to_contain_text("photograph", timeout=WAIT)
+    expect(page.locator(".js-plotly-plot")).to_have_count(0)
+    page.get_by_text("Ask all models").click()
+    expect(page.get_by_text("The models disagree: 1 says real")).to_be_visible(timeout=WAIT)
+    expect(page.locator(".js-plotly-plot")).to_have_count(1, timeout=WAIT)
+    expect(page.get_by_role("row", name=re.compile("resnet50.*is damaged"))).to_be_visible(
+        timeout=WAIT
+    )
+    page.get_by_role("combobox", name="Model").click()
+    page.get_by_role("option", name="paper_cnn").click()
+    expect(page.get_by_role("heading", level=2).first).to_contain_text("AI-generated", timeout=WAIT)
+    page.get_by_text("Drawn by tf-keras-vis").wait_for(timeout=WAIT)
+    screenshot(page, "ask_all")
+
+    page.get_by_role("link", name="The data set").click()
+    expect(page.get_by_role("heading", name="The data set")).to_be_visible(timeout=WAIT)
+    page.get_by_role("link", name="One image").click()
+    expect(page.get_by_role("heading", level=2).first).to_contain_text("AI-generated", timeout=WAIT)
+    expect(page.get_by_role("combobox", name="Model")).to_have_value(re.compile("paper_cnn"))
+    expect(page.get_by_text("The models disagree: 1 says real")).to_be_visible(timeout=WAIT)
+
+
+def test_all_answers_fit_a_phone(open_page, screenshot):
+    page = open_page(390)
+    page.get_by_role("button", name="Ball").click()
+    page.get_by_text("Ask all models").click()
+    expect(page.get_by_text("The models disagree: 1 says real")).to_be_visible(timeout=WAIT)
+    expect(page.locator(".js-plotly-plot")).to_have_count(1, timeout=WAIT)
+    page.get_by_text("Where did it look?").wait_for(timeout=WAIT)
+    wide = "e => e.scrollWidth - e.clientWidth"
+    assert page.get_by_test_id("stMain").evaluate(wide) <= 0
+    screenshot(page, "ask_all_390")

@@ -1,0 +1,132 @@
+"""Curves from logits, against cases worked out by hand."""
+
+import base64
+
+import numpy as np
+import pytest
+
+from cifake_core import curves, metrics
+
+
+def packed(values) -> str:
+    return base64.b64encode(np.packbits(values).tobytes()).decode()
+
+
+def evidence(logits, is_fake, leaked) -> dict[str, str]:
+    data = np.asarray(logits, "<f4").tobytes()
+    return {
+        "logits": base64.b64encode(data).decode(),
+        "is_fake": packed(is_fake),
+        "leaked": packed(leaked),
+    }
+
+
+# Ten rows, so that the bits fill one byte and a part of another.
+LOGITS = [1.5, -2, 0, 3, 4, 5, 6, 7, 8, -9.25]
+FAKE = [False, True] * 5
+LEAKED = [False] * 9 + [True]
+
+
+def test_decode_gives_back_what_was_encoded():
+    scores = curves.decode(evidence(LOGITS, FAKE, LEAKED))
+    assert scores.logits.tolist() == LOGITS
+    assert scores.is_fake.tolist() == FAKE
+    assert scores.leaked.tolist() == LEAKED
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"logits": None},
+        {"logits": ""},
+        {"logits": "no base64!"},
+        {"logits": base64.b64encode(b"12345").decode()},
+        {"logits": base64.b64encode(np.full(10, np.nan, "<f4").tobytes()).decode()},
+        {"is_fake": packed([True] * 8)},
+        {"leaked": packed([True] * 17)},
+        {"leaked": 5},
+    ],
+)
+def test_scores_that_do_not_fit_together_are_none(wrong):
+    assert curves.decode(evidence(LOGITS, FAKE, LEAKED) | wrong) is None
+
+
+@pytest.mark.parametrize("key", ["logits", "is_fake", "leaked"])
+def test_missing_scores_are_none(key):
+    found = evidence(LOGITS, FAKE, LEAKED)
+    del found[key]
+    assert curves.decode(found) is None
+
+
+def test_operating_points_by_hand():
+    # From the top: fake, fake, real, fake, real. The first two steps go straight up: no corner.
+    p_fake = np.array([0.9, 0.8, 0.6, 0.4, 0.1])
+    is_fake = np.array([True, True, False, True, False])
+    found = curves.operating_points(p_fake, is_fake)
+    assert found.threshold.tolist() == [np.inf, 0.8, 0.6, 0.4, 0.1]
+    np.testing.assert_allclose(found.recall, [0, 2 / 3, 2 / 3, 1, 1])
+    np.testing.assert_allclose(found.false_alarms, [0, 0, 1 / 2, 1 / 2, 1])
+    np.testing.assert_allclose(found.precision, [1, 1, 2 / 3, 3 / 4, 3 / 5])
+
+
+def test_equal_probabilities_are_one_step():
+    found = curves.operating_points(np.full(4, 0.5), np.array([True, False, True, True]))
+    assert found.recall.tolist() == [0, 1]
+    assert found.false_alarms.tolist() == [0, 1]
+    assert found.precision.tolist() == [1, 0.75]
+
+
+def test_one_kind_alone_divides_by_nothing():
+    found = curves.operating_points(np.array([0.2, 0.7]), np.array([False, False]))
+    assert found.recall.tolist() == [0, 0]
+    assert found.false_alarms.tolist() == [0, 1]
+
+
+def test_thinning_keeps_the_ends_and_the_area():
+    rng = np.random.default_rng(5)
+    is_fake = np.arange(20_000) % 2 == 0
+    p_fake = 1 / (1 + np.exp(-rng.normal(np.where(is_fake, 1.0, -1.0), 1.0)))
+    whole = curves.operating_points(p_fake, is_fake, points=20_001)
+    thin = curves.operating_points(p_fake, is_fake, points=300)
+    assert len(whole.recall) > 3_000
+    assert len(thin.recall) == 300
+    for found, tolerance in ((whole, 1e-9), (thin, 1e-3)):
+        area = np.trapezoid(found.recall, found.false_alarms)
+        assert area == pytest.approx(metrics.auroc(p_fake, is_fake), abs=tolerance)
+        assert (found.recall[-1], found.false_alarms[-1]) == (1, 1)
+
+
+def test_reliability_by_hand():
+    # Confidences 0.65 (wrong), 0.75 (right), 0.95 and 1.0 (right), in five bins of a tenth.
+    p_fake, is_fake = np.array([0.65, 0.25, 0.95, 0.0]), np.array([False, False, True, False])
+    first, second, last = curves.reliability(p_fake, is_fake, bins=5)
+    assert (first.low, first.high, first.count, first.accuracy) == (0.6, 0.7, 1, 0)
+    assert (second.low, second.count, second.accuracy) == (0.7, 1, 1)
+    assert (last.low, last.high, last.count, last.accuracy) == (0.9, 1, 2, 1)
+    assert last.confidence == pytest.approx(0.975)
+
+
+def test_mean_gap_of_the_bins_is_the_calibration_error():
+    rng = np.random.default_rng(1)
+    p_fake, is_fake = rng.random(5_000), rng.random(5_000) < 0.4
+    bins = curves.reliability(p_fake, is_fake)
+    gap = sum(b.count * abs(b.accuracy - b.confidence) for b in bins) / len(p_fake)
+    assert sum(b.count for b in bins) == len(p_fake)
+    assert gap == pytest.approx(metrics.expected_calibration_error(p_fake, is_fake))
+
+
+def test_at_threshold_by_hand():
+    p_fake = np.array([0.9, 0.7, 0.2, 0.7, 0.1])
+    is_fake = np.array([True, True, True, False, False])
+    found = curves.at_threshold(p_fake, is_fake, 0.7)
+    assert found["confusion"] == {
+        "fake_as_fake": 2,
+        "fake_as_real": 1,
+        "real_as_fake": 1,
+        "real_as_real": 1,
+    }
+    assert found["accuracy"] == 3 / 5
+    assert (found["precision"], found["recall"]) == (2 / 3, 2 / 3)
+    low, high = found["accuracy_interval_95"]
+    assert low < 3 / 5 < high
+    assert curves.at_threshold(p_fake, is_fake, 0.71)["precision"] == 1
