@@ -39,6 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--what", required=True, help="what is different in this row, in words")
     parser.add_argument("--run", type=Path, action="append", default=[], dest="runs")
     parser.add_argument("--model", help="a model that ships, in place of runs")
+    parser.add_argument("--command", help="how to train it, where the run's settings do not say it")
     parser.add_argument("--flip", action="store_true", help="a second row, flip-averaged")
     parser.add_argument("--data", help="folder or archive of CIFAKE (default: found by itself)")
     args = parser.parse_args(argv)
@@ -53,6 +54,7 @@ def main(argv: list[str] | None = None) -> int:
         else:
             members = [opened(run, data) for run in args.runs]
         rows = measure(args.what, members, data, args.flip)
+        rows = [row | ({"command": args.command} if args.command else {}) for row in rows]
     except CifakeLensError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

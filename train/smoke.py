@@ -19,6 +19,7 @@ from cifake_core.errors import ArtifactError
 from train.config import Config
 
 IMAGES = 512
+VALIDATED = 128
 
 
 def smoke(configs: dict[str, Config], data: dataset.Dataset) -> int:
@@ -32,7 +33,7 @@ def smoke(configs: dict[str, Config], data: dataset.Dataset) -> int:
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             short = shortened(config)
-            code = run(short, data, Path(folder) / name, name, validation_limit=IMAGES)
+            code = run(short, data, Path(folder) / name, name, validation_limit=VALIDATED)
             if code:
                 return code
             model = build(short.model, **short.model_args | short.export_args)
@@ -56,6 +57,7 @@ def shortened(config: Config) -> Config:
         then=tuple(table | {"epochs": 1} for table in config.then),
         limit=IMAGES,
         batch_size=min(config.batch_size, IMAGES // 4),
+        dtype="float32",  # XLA's half-precision convolutions take minutes on a CPU
         validate_every=1,
         initial_weights="",
     )

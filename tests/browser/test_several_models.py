@@ -69,7 +69,10 @@ def test_pick_a_model_and_ask_all(open_page, screenshot):
     expect(page.get_by_role("row", name=re.compile("resnet50.*is damaged"))).to_be_visible(
         timeout=WAIT
     )
-    page.get_by_role("combobox", name="Model").click()
+    picker = page.get_by_role("combobox", name="Model")
+    picker.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)  # a list that opens while the page still scrolls closes again
+    picker.click()
     page.get_by_role("option", name="paper_cnn").click()
     expect(page.get_by_role("heading", level=2).first).to_contain_text("AI-generated", timeout=WAIT)
     page.get_by_text("Drawn by tf-keras-vis").wait_for(timeout=WAIT)
