@@ -183,3 +183,13 @@ def test_every_builder_builds():
     for name in BUILDERS:
         model = artifacts.build(name)
         assert model.output_shape == (None, 1)
+
+
+def test_what_ships_is_small_and_half_precision_changed_no_verdict():
+    folders = [artifacts.ASSETS / "models" / name for name in artifacts.available()]
+    assert sum(f.stat().st_size for folder in folders for f in folder.iterdir()) < 80e6
+    for folder in folders:
+        storage = artifacts.read_card(folder.name).raw["storage"]
+        if storage["dtype"] == "float16":
+            assert storage["verdicts_changed"] == 0
+            assert storage["of"] == 10_000

@@ -136,7 +136,7 @@ def export(name: str, run: Path, data: dataset.Dataset) -> None:
     write_json(folder / artifacts.CARD, card)
     write_json(
         evidence_dir() / f"{name}_training.json",
-        {"name": name, "remark": REMARK, "metrics": curve},
+        {"name": name, "remark": REMARK if config["ema"] else "", "metrics": curve},
     )
     split = {
         "seed": dataset.VALIDATION_SEED,
