@@ -238,8 +238,8 @@ def show_ablations() -> None:
         hide_index=True,
     )
     st.caption(
-        f"One thing changed at a time, on {said(found.get('n'), ',')} validation images, unchanged "
-        "and changed. One row differs from another by chance too: small gaps mean little."
+        f"Variants and stages of training, on {said(found.get('n'), ',')} validation images, "
+        "unchanged and changed. One row differs from another by chance too: small gaps mean little."
     )
     with st.expander("The commands"):
         st.code("\n".join(r["command"] for r in rows), language="bash")
