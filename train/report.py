@@ -60,8 +60,8 @@ def results() -> list[str]:
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     costs = [
-        "| model | weights | graph | one image | in batches of 64 | processors |",
-        "|---|---|---|---|---|---|",
+        "| model | weights | graph | stored in | one image | in batches of 64 | processors |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name in artifacts.available():
         evidence, again = read(f"{name}.json"), _command(name)
@@ -81,6 +81,7 @@ def results() -> list[str]:
             )
         costs.append(
             f"| `{name}` | {_megabytes(cost['weights_bytes'])} | {_megabytes(cost['graph_bytes'])} "
+            f"| {_stored(name)} "
             f"| {cost['ms_per_image']:.2f} ms | {cost['images_per_s']:,.0f} a second "
             f"| {cost['processors']} |"
         )
@@ -162,6 +163,21 @@ def _get(evidence: dict, key: str, command: str):
     if key not in evidence:
         raise ConfigError(f"The evidence is older than this program: run `{command}`.")
     return evidence[key]
+
+
+def _stored(name: str) -> str:
+    """The precision of the files, and what half of it does to validation's verdicts."""
+    found = artifacts.read_card(name).raw["storage"]
+    changed = f"{found['verdicts_changed']} of {found['of']:,} verdicts"
+    if found["dtype"] == "float16":
+        moved = (
+            f" ({found['verdicts_changed_as_fitted']} before the thresholds moved by "
+            f"{found['thresholds_moved']:.4f})"
+            if found["thresholds_moved"]
+            else ""
+        )
+        return f"float16, which changes {changed}{moved}"
+    return f"float32; float16 would change {changed}"
 
 
 def _share(value: float | None) -> str:

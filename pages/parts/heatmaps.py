@@ -31,6 +31,10 @@ def show(analysis: Analysis, model: Detector) -> None:
 def _draw(analysis: Analysis, name: str, held: Detector | None) -> None:
     model = held or engine.detector(name)
     loading = not engine.load_heatmaps(model).done()
+    if loading != bool(held):
+        # This fragment need not be drawn each second any more, or must be again. Nothing is drawn
+        # before: its pictures would be gone from the server before the browser has asked for them.
+        st.rerun()
     st.subheader("Where did it look?", anchor=False)
     controls, picture = st.columns([2, 3])
     with controls:
@@ -71,8 +75,6 @@ def _draw(analysis: Analysis, name: str, held: Detector | None) -> None:
         else:
             _picture(analysis, heatmap, opacity / 100, colours)
     _loading_state(loading, model)
-    if loading != bool(held):
-        st.rerun()  # this fragment need not be drawn each second any more, or must be again
 
 
 def _picture(analysis: Analysis, heatmap: Heatmap, opacity: float, colours: str) -> None:

@@ -55,6 +55,7 @@ def show_results(models: Models) -> None:
             for c, m in zip(costs, models, strict=True)
         ],
         "File size": [said(s and s / 1e6, ".1f") + (" MB" if s else "") for s in sizes],
+        "Stored in": [stored(m) for m in models],
         "Time for one image": [
             said(ms := dig(c, "ms_per_image"), ".2f") + (" ms" if ms else "") for c in costs
         ],
@@ -68,6 +69,15 @@ def show_results(models: Models) -> None:
         alt="Results on the test images, a column for each model",
     )
     st.caption("\n".join(f"- {about(m)}" for m in models))
+
+
+def stored(m: Measured) -> str:
+    """The precision of the files, and what half of it does to the verdicts on validation."""
+    found = dig(m.card.raw, "storage") or {}
+    if not {"dtype", "verdicts_changed", "of"} <= found.keys():
+        return "–"
+    word = "changes" if found["dtype"] == "float16" else "float16 would change"
+    return f"{found['dtype']}; {word} {found['verdicts_changed']} of {found['of']:,} verdicts"
 
 
 def about(m: Measured) -> str:

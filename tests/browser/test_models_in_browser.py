@@ -1,17 +1,11 @@
 """The page that compares models, in a real browser."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
 
 import made_up
 import pytest
 from playwright.sync_api import expect
-
-from cifake_core.artifacts import ASSETS
+from serving import serving
 
 # Views and the plots in each.
 VIEWS = {
@@ -30,33 +24,8 @@ def server(tmp_path_factory):
     """Address of an app with three models and figures made by arithmetic."""
     root = tmp_path_factory.mktemp("three")
     models, evidence = made_up.several(root, {"lens": 4.0, "paper_cnn": 2.5, "resnet50": 3.0})
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = root / "log"
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "streamlit", "run", "streamlit_app.py"),
-                *("--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"),
-            ],
-            cwd=ASSETS.parent,
-            env=os.environ | {"CIFAKE_MODELS": str(models), "CIFAKE_EVIDENCE": str(evidence)},
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        for _ in range(300):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
-    assert "Traceback" not in log.read_text()
+    with serving(root / "log", CIFAKE_MODELS=str(models), CIFAKE_EVIDENCE=str(evidence)) as address:
+        yield address
 
 
 def go(page) -> None:

@@ -1,16 +1,12 @@
 """Picking a model and asking all of them, in a real browser."""
 
 import json
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
 
 import pytest
 from playwright.sync_api import expect
+from serving import serving
 
 from cifake_core.artifacts import ASSETS
 
@@ -28,34 +24,8 @@ def server(tmp_path_factory):
         card["calibration"] |= {"temperature": 1e6, "bias": bias}
         (folder / "card.json").write_text(json.dumps(card))
     (models / "resnet50" / "model.onnx").write_bytes(b"")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = models / "log"
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "streamlit", "run", "streamlit_app.py"),
-                *("--server.headless=true", "--server.address=127.0.0.1"),
-                f"--server.port={port}",
-            ],
-            cwd=ASSETS.parent,
-            env=os.environ | {"CIFAKE_MODELS": str(models)},
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        for _ in range(300):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(30)
-    assert "Traceback" not in log.read_text()
+    with serving(models / "log", CIFAKE_MODELS=str(models)) as address:
+        yield address
 
 
 def test_pick_a_model_and_ask_all(open_page, screenshot):
