@@ -13,6 +13,19 @@ st.navigation(
                 default=True,
             )
         ],
+        "Explain": [
+            st.Page(
+                "pages/explain/side_by_side.py",
+                title="Heatmaps side by side",
+                icon=":material/view_column:",
+            ),
+            st.Page("pages/explain/what_if.py", title="What if?", icon=":material/tune:"),
+            st.Page(
+                "pages/explain/trust.py",
+                title="Can you believe a heatmap?",
+                icon=":material/fact_check:",
+            ),
+        ],
         "Study": [
             st.Page("pages/study/dataset.py", title="The data set", icon=":material/bar_chart:"),
             st.Page("pages/study/models.py", title="The models", icon=":material/compare_arrows:"),

@@ -7,7 +7,7 @@ import platform
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from benchmarks import core, page, timing
+from benchmarks import core, explain, page, timing, what_if
 from cifake_core.artifacts import ASSETS
 from cifake_core.predict import cores
 
@@ -19,6 +19,8 @@ core.cold_start()
 core.many_files()
 page.first_verdict()
 core.one_image()
+explain.heatmaps()
+what_if.moves()
 if args.save:
     machine = f"{cores()} processors ({platform.machine()}), Python {platform.python_version()}"
     text = json.dumps({"machine": machine, "lines": timing.LINES}, indent=1) + "\n"

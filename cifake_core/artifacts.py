@@ -1,7 +1,8 @@
 """``assets/models/<name>/`` <-> a model in memory, with every check on the way.
 
-A folder holds ``card.json``, ``model.onnx`` (verdicts) and ``model.weights.h5`` (training and
-heatmaps); the architecture stays in code. Nothing here is unpickled and no code is loaded.
+A folder holds ``card.json``, ``model.onnx`` (verdicts), ``gate.npz`` (which images are its own) and
+``model.weights.h5`` (training and heatmaps); the architecture stays in code. Nothing here is
+unpickled and no code is loaded.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cifake_core.calibration import Calibration
+from cifake_core.domain import Gate
 from cifake_core.errors import ArtifactError
 from cifake_core.labels import LABELS
 from cifake_core.models import BUILDERS, build
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 CARD_FORMAT = 1
-WEIGHTS, GRAPH, CARD = "model.weights.h5", "model.onnx", "card.json"
+WEIGHTS, GRAPH, GATE, CARD = "model.weights.h5", "model.onnx", "gate.npz", "card.json"
 # Engines and machines round differently; a wrong model is off by far more than this.
 GOLDEN_TOLERANCE = 2e-3
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,40}")
@@ -120,6 +122,26 @@ def load_engine(card: Card, threads: int = 0) -> Engine:
         raise ArtifactError(f"{GRAPH} of {card.name} is made for another image size.")
     _check_goldens(card, engine.logits, GRAPH)
     return engine
+
+
+def load_gate(card: Card, engine: Engine) -> Gate | None:
+    """What tells this model's images from others; None if the card names no such file.
+
+    Raises:
+        ArtifactError: naming the check that failed.
+    """
+    if GATE not in card.raw["files"]:
+        return None
+    data = _checked_bytes(card, GATE)
+    try:
+        gate = Gate.from_bytes(data)
+        pixels = golden_images(card.image_size)
+        distances = gate.distances(pixels, engine.logits_and_features(pixels)[1])
+    except (KeyError, ValueError) as error:
+        raise ArtifactError(f"{GATE} of {card.name} does not fit the model: {error!r}.") from None
+    if not np.isfinite(distances).all():
+        raise ArtifactError(f"{GATE} of {card.name} holds numbers that are none.")
+    return gate
 
 
 def load_keras(card: Card) -> keras.Model:

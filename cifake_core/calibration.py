@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -42,6 +43,14 @@ class Calibration:
     def scaled(self, logits: np.ndarray) -> np.ndarray:
         """Calibrated logits that grow with *real*, float64 of the same shape."""
         return np.asarray(logits, np.float64) / self.temperature + self.bias
+
+    def wider(self, by: float) -> Calibration:
+        """The same with both thresholds moved outwards: fewer answers, and fewer mistakes."""
+        return replace(
+            self,
+            real_to=round(max(0.0, self.real_to - by), 4),
+            fake_from=round(min(1.0, self.fake_from + by), 4),
+        )
 
     def verdict(self, p_fake: float) -> Verdict:
         if p_fake >= self.fake_from:
@@ -83,11 +92,33 @@ def fit_platt(logits: np.ndarray, is_real: np.ndarray) -> tuple[float, float]:
     return float(1 / weights[0]), float(weights[1])
 
 
-def choose_thresholds(p_fake: np.ndarray, share: float) -> tuple[float, float]:
-    """(real_to, fake_from), even about 0.5, that leave at most ``share`` of (N,) uncertain."""
-    confidence = np.sort(np.maximum(p_fake, 1 - p_fake))
-    # Everything strictly below this confidence is uncertain; those equal to it are not.
-    edge = float(confidence[int(np.floor(share * len(confidence)))])
-    # Rounding down keeps the share; four decimals are what a card and a person can read.
-    edge = max(0.5, np.floor(edge * 1e4) / 1e4)
-    return round(1 - edge, 4), round(edge, 4)
+def promisable(is_fake: np.ndarray, error: float) -> float:
+    """``error``, or the smallest that (N,) held-out images allow: 1 / (n + 1) of a class of n."""
+    return max(error, 1 / (min(int(is_fake.sum()), int((~is_fake).sum())) + 1))
+
+
+def conformal_thresholds(
+    p_fake: np.ndarray, is_fake: np.ndarray, error: float
+) -> tuple[float, float]:
+    """(real_to, fake_from) with which each class is mistaken for the other at most so often.
+
+    Class-conditional split conformal prediction (Vovk 2012, arXiv:1209.2673): of ``n`` held-out
+    images of a class, the ``k``-th smallest probability of the other one is exceeded by a new image
+    of that class with a chance of ``error`` at most, where ``k = ceil((n + 1) (1 - error))``. It
+    holds on average over such held-out sets, for new images drawn as these were, and for nothing
+    else. A verdict is given where the prediction set has one class; none is given below 0.5.
+
+    Args:
+        p_fake: (N,), with any monotone calibration: only its order counts.
+        is_fake: (N,) bool.
+        error: share of each class, at most; raised to what is :func:`promisable`.
+    """
+    error, edges = promisable(is_fake, error), []
+    for other in (p_fake[~is_fake], 1 - p_fake[is_fake]):
+        k = math.ceil((len(other) + 1) * (1 - error) - 1e-9)
+        # Just above it: four decimals are what a card and a person can read.
+        kth = float(np.sort(other)[k - 1])
+        steps = math.floor(kth * 1e4)
+        edges.append(next(s / 1e4 for s in (steps, steps + 1, steps + 2) if s / 1e4 > kth))
+    fake_from, from_below = (min(1.0, max(0.5, edge)) for edge in edges)
+    return round(1 - from_below, 4), round(fake_from, 4)

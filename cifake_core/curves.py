@@ -103,6 +103,19 @@ def reliability(p_fake: np.ndarray, is_fake: np.ndarray, bins: int = 15) -> list
     ]
 
 
+def unanswered_for(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> float | None:
+    """The smallest share of (N,) answers to keep back so that ``accuracy`` of the rest are right.
+
+    The least confident are kept back first, equally confident ones together; None if even the
+    surest are too often wrong.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    confidence, hits = confidence[order], np.cumsum(right[order])
+    ends = np.flatnonzero(np.append(np.diff(confidence) != 0, True))
+    good = ends[hits[ends] / (ends + 1) >= accuracy]
+    return 1 - (int(good[-1]) + 1) / len(confidence) if len(good) else None
+
+
 def at_threshold(p_fake: np.ndarray, is_fake: np.ndarray, threshold: float) -> dict[str, Any]:
     """The confusion counts, and ``accuracy``, its interval, precision, recall and F1 of FAKE."""
     table = metrics.confusion(p_fake, is_fake, threshold)

@@ -1,4 +1,4 @@
-"""What happens to a picture on its way: seven changes, each of one strength, on uint8 images.
+"""What happens to a picture on its way: changes, each of one strength, on uint8 images.
 
 Each function takes (N, S, S, 3) uint8 RGB and gives a new array of that kind. The same numbers give
 the same pixels. None of them is a step of the pipeline: they ask how a verdict would hold.
@@ -71,6 +71,45 @@ def resize(images: np.ndarray, side: int) -> np.ndarray:
         return cv2.resize(image, to, interpolation=how)
 
     return _each(images, lambda image: scaled(scaled(image, (side, side)), size))
+
+
+def crop(images: np.ndarray, side: int) -> np.ndarray:
+    """The central window of ``side`` x ``side`` pixels, enlarged by lines to the former size."""
+    height, width = images.shape[1:3]
+    if not 1 <= side <= min(height, width):
+        raise ValueError(f"no window of {side} pixels fits into {width}x{height}")
+    left, top = (width - side) // 2, (height - side) // 2
+    windows = images[:, top : top + side, left : left + side]
+
+    out = np.empty_like(images)
+    for i, window in enumerate(windows):
+        out[i] = cv2.resize(window, (width, height), interpolation=cv2.INTER_LINEAR)
+    return out
+
+
+FILLS = ("mean", "grey", "black", "noise")
+
+
+def cover(
+    images: np.ndarray, left: int, top: int, width: int, height: int, fill: str = "mean"
+) -> np.ndarray:
+    """A rectangle hidden, in pixels from the upper left corner; what lies outside is left out.
+
+    Args:
+        fill: one of ``FILLS``. ``mean`` is each image's own mean colour, ``grey`` is 128, and
+            ``noise`` is the same uniform noise in every image.
+    """
+    if min(left, top, width, height) < 0:
+        raise ValueError(f"not a rectangle: {left}, {top}, {width}, {height}")
+    colours = {
+        "mean": lambda: _to_uint8(images.mean(axis=(1, 2), keepdims=True)),
+        "grey": lambda: 128,
+        "black": lambda: 0,
+        "noise": lambda: np.random.default_rng(0).integers(0, 256, images.shape[1:], np.uint8),
+    }
+    inside = np.zeros((*images.shape[1:3], 1), bool)
+    inside[top : top + height, left : left + width] = True
+    return np.where(inside, colours[fill](), images).astype(np.uint8)
 
 
 # name -> (change of images by a strength, unit of the strength)

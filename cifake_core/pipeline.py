@@ -1,5 +1,8 @@
 """The only composer of the steps: bytes -> decode -> preprocess -> predict -> calibrate -> explain.
 
+A verdict is given where the calibrated probability is clear, the image is like those the model was
+made for and, if that was asked for, no change too small to see turns the verdict round.
+
 ``load(name)`` gives a :class:`Detector`, shared by all threads of a process; three stay in memory.
 Verdicts run on ONNX Runtime; TensorFlow is imported only when a heatmap asks for it.
 """
@@ -19,9 +22,12 @@ from cifake_core import artifacts, images
 from cifake_core.calibration import Verdict
 from cifake_core.errors import CifakeLensError
 from cifake_core.explain import Explainer, Heatmap, Method, from_cam
+from cifake_core.explain_occlusion import occlusion
 from cifake_core.labels import FAKE, REAL
-from cifake_core.preprocess import Prepared, prepare, shrink
+from cifake_core.preprocess import Prepared, prepare, shrink, size_doubt, size_notes
+from cifake_core.progress import Progress
 from cifake_core.shelf import Shelf
+from cifake_core.stability import Stability, stability
 
 PREVIEW_SIDE = 768
 RETRY_SECONDS = 60
@@ -63,11 +69,12 @@ class Analysis:
     Attributes:
         p_fake: the model's calibrated probability of AI-generated. Calibrated for images like
             those it was trained on; for others it is the model's reading and no more.
-        in_domain: False if the image was not of the model's size; the verdict is then uncertain.
-            A picture that was shrunk to that size beforehand cannot be told from one that was not.
+        in_domain: False if the image was not of the model's size, or is unlike those it learned
+            from (:mod:`cifake_core.domain`); the verdict is then uncertain.
         doubts: why the verdict is uncertain, a sentence each; empty if it is not.
         notes: what happened to the image on the way, a sentence each.
         heatmap: None unless asked for.
+        stability: None unless asked for.
     """
 
     model: str
@@ -79,6 +86,7 @@ class Analysis:
     notes: tuple[str, ...]
     opened: Opened
     heatmap: Heatmap | None = None
+    stability: Stability | None = None
 
     @property
     def leans_to(self) -> int:
@@ -94,6 +102,12 @@ class Analysis:
             "p_fake": round(self.p_fake, 6),
             "logit": round(self.logit, 5),
             "in_domain": self.in_domain,
+            "stability": self.stability
+            and {
+                "kept": self.stability.kept,
+                "of": self.stability.total,
+                "reversed_by": list(self.stability.reversed),
+            },
             "width": opened.width,
             "height": opened.height,
             "format": opened.format,
@@ -119,6 +133,7 @@ class Detector:
     def __init__(self, name: str, threads: int = 0, decoders: int = 2) -> None:
         self.card = artifacts.read_card(name)
         self.engine = artifacts.load_engine(self.card, threads)  # its goldens are the warm-up
+        self.gate = artifacts.load_gate(self.card, self.engine)
         # A large picture may take some 400 MB while it is decoded; others wait for their turn.
         self._decoding = threading.BoundedSemaphore(decoders)
         self._lock = threading.Lock()
@@ -144,22 +159,48 @@ class Detector:
         batch = list(opened)
         if not batch:
             return []
-        logits = self.engine.logits(np.stack([o.prepared.pixels for o in batch]))
-        return [self._analysis(o, float(x)) for o, x in zip(batch, logits, strict=True)]
+        pixels = np.stack([o.prepared.pixels for o in batch])
+        if self.gate is None:
+            logits, strange = self.engine.logits(pixels), [()] * len(batch)
+        else:
+            logits, features = self.engine.logits_and_features(pixels)
+            strange = self.gate.judge(pixels, features)
+        return [
+            self._analysis(o, float(x), s) for o, x, s in zip(batch, logits, strange, strict=True)
+        ]
 
-    def heatmap(self, pixels: np.ndarray, method: Method, target: int) -> Heatmap:
+    def with_stability(self, analysis: Analysis) -> Analysis:
+        """The same analysis with its stability; one that a tiny change reverses is uncertain."""
+        found = stability(
+            self.engine.logits, self.card.calibration, analysis.opened.prepared.pixels
+        )
+        analysis = replace(analysis, stability=found)
+        if not found.reversed or analysis.verdict is Verdict.UNCERTAIN:
+            return analysis
+        changes = ", ".join(found.reversed)
+        return doubted(
+            analysis, f"A change that nobody would see turns the verdict round: {changes}."
+        )
+
+    def heatmap(
+        self, pixels: np.ndarray, method: Method, target: int, progress: Progress | None = None
+    ) -> Heatmap:
         """Heatmap of one (S, S, 3) uint8 image.
 
         Where the exported model has a ``cam`` output, Grad-CAM is drawn by it as long as TensorFlow
-        is not loaded: the two are equal there. Everything else waits for TensorFlow.
+        is not loaded: the two are equal there. CAM and occlusion never need TensorFlow; everything
+        else waits for it. ``progress`` hears of the slow methods' passes through the model.
 
         Raises:
             ArtifactError: CAM is asked of a model without that output.
         """
+        if method is Method.OCCLUSION:
+            values = occlusion(self.engine.logits, pixels, target, progress=progress)
+            return Heatmap(values, method, method, target)
         by_cam = method is Method.GRADCAM and self.engine.has_cam and not self.explainer_ready
         if by_cam or method is Method.CAM:
             return from_cam(self.engine.cam(pixels[None])[0], method, target)
-        return self.load_explainer().result().heatmap(pixels, method, target)
+        return self.load_explainer().result().heatmap(pixels, method, target, progress)
 
     def load_explainer(self, before: Callable[[], None] | None = None) -> Future[Explainer]:
         """Start loading what tf-keras-vis needs, once, in the background.
@@ -201,23 +242,22 @@ class Detector:
         else:
             future.set_result(explainer)
 
-    def _analysis(self, opened: Opened, logit: float) -> Analysis:
+    def _analysis(self, opened: Opened, logit: float, strange: tuple[str, ...]) -> Analysis:
         calibration = self.card.calibration
         p_fake = float(calibration.p_fake(np.float64(logit)))
         prepared = opened.prepared
-        verdict, doubts = calibration.verdict(p_fake), []
-        notes = [*opened.notes, *_size_notes(opened.width, opened.height, prepared)]
+        verdict, doubts = calibration.verdict(p_fake), list(strange)
+        notes = [*opened.notes, *size_notes(opened.width, opened.height, prepared)]
         if not prepared.native:
-            verdict = Verdict.UNCERTAIN
-            doubts.append(_domain_doubt(prepared))
-        elif verdict is Verdict.UNCERTAIN:
-            doubts.append("The evidence for either answer is too thin for a verdict.")
+            doubts = [size_doubt(prepared)]  # of pixels that were made here nothing else is said
+        elif not doubts and verdict is Verdict.UNCERTAIN:
+            doubts = ["The evidence for either answer is too thin for a verdict."]
         return Analysis(
             model=self.card.name,
-            verdict=verdict,
+            verdict=Verdict.UNCERTAIN if doubts else verdict,
             p_fake=p_fake,
             logit=logit,
-            in_domain=prepared.native,
+            in_domain=prepared.native and not strange,
             doubts=tuple(doubts),
             notes=tuple(notes),
             opened=opened,
@@ -238,14 +278,24 @@ def load(name: str = "lens") -> Detector:
     return _shelf.get((name, str(card), changed), lambda: Detector(name))
 
 
+def doubted(analysis: Analysis, doubt: str) -> Analysis:
+    """The same analysis, uncertain for a reason (a sentence) that lies outside of it."""
+    return replace(analysis, verdict=Verdict.UNCERTAIN, doubts=(*analysis.doubts, doubt))
+
+
 def analyze(
-    data: bytes, model: str | Detector = "lens", *, explain: Explain | None = None
+    data: bytes,
+    model: str | Detector = "lens",
+    *,
+    thorough: bool = False,
+    explain: Explain | None = None,
 ) -> Analysis:
     """Judge one image.
 
     Args:
         data: an encoded image, as it lies in a file.
         model: a model's name, or a loaded detector.
+        thorough: also see whether the verdict holds under tiny changes, at fifteen times the work.
         explain: asks for a heatmap; may import TensorFlow, which takes seconds the first time.
 
     Raises:
@@ -254,6 +304,8 @@ def analyze(
     """
     detector = load(model) if isinstance(model, str) else model
     (analysis,) = detector.judge([detector.open(data)])
+    if thorough:
+        analysis = detector.with_stability(analysis)
     return analysis if explain is None else with_heatmap(analysis, detector, explain)
 
 
@@ -270,35 +322,3 @@ def try_open(detector: Detector, data: bytes) -> Opened | CifakeLensError:
         return detector.open(data)
     except CifakeLensError as error:
         return error
-
-
-def _size_notes(width: int, height: int, prepared: Prepared) -> list[str]:
-    _, _, side = prepared.crop
-    size = prepared.pixels.shape[0]
-    notes = []
-    if width != height:
-        share = side * side / (width * height)
-        notes.append(
-            f"Only the central {side}x{side} square was looked at, {share:.0%} of the picture."
-        )
-    if side > size:
-        notes.append(
-            f"This model was made for {size}x{size} images. Yours was reduced "
-            f"{prepared.reduction:.1f}-fold: each pixel the model sees is the average of about "
-            f"{prepared.reduction**2:,.0f} of yours."
-        )
-    elif side < size:
-        notes.append(
-            f"This model was made for {size}x{size} images. Yours has fewer pixels, so it was "
-            "enlarged and the missing ones were made up."
-        )
-    return notes
-
-
-def _domain_doubt(prepared: Prepared) -> str:
-    size = prepared.pixels.shape[0]
-    return (
-        f"Only images of exactly {size}x{size} pixels can be judged: in others the fine "
-        "texture that gives a generated image away is gone or invented, and the model's "
-        "probability is no better than a guess."
-    )

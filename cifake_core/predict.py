@@ -24,7 +24,8 @@ class Engine:
 
     Args:
         graph: the bytes of a ``model.onnx`` whose input is (N, S, S, 3) uint8 and whose outputs
-            are ``logit`` (N, 1) and, where the model allows it, ``cam`` (N, h, w) float32.
+            are ``logit`` (N, 1), ``features`` (N, K), what the last dense unit sees, where the
+            file has them, and ``cam`` (N, h, w) where the model allows it; all float32.
         threads: threads that work on one batch; 0 takes one for each core, at most four.
 
     Raises:
@@ -51,13 +52,25 @@ class Engine:
         if entry.type != "tensor(uint8)" or len(entry.shape) != 4 or "logit" not in outputs:
             raise ArtifactError("The exported model's input or output is not what it should be.")
         self._input, self.has_cam = entry.name, "cam" in outputs
+        self.has_features = "features" in outputs
         self.image_size = int(entry.shape[1])
         # Runs beyond the number of cores would only take turns and hold their memory meanwhile.
         self._room = threading.BoundedSemaphore(max(2, cores()))
 
     def logits(self, batch: np.ndarray) -> np.ndarray:
         """(N,) float32 raw logits of (N, S, S, 3) uint8."""
-        return self._run("logit", batch)[:, 0]
+        return self._run(["logit"], batch)[0][:, 0]
+
+    def logits_and_features(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N,) raw logits, and (N, K) float32 penultimate features, in one pass.
+
+        Raises:
+            ArtifactError: this model has no such output.
+        """
+        if not self.has_features:
+            raise ArtifactError("This model's file does not give its features.")
+        logits, features = self._run(["logit", "features"], batch)
+        return logits[:, 0], features
 
     def cam(self, batch: np.ndarray) -> np.ndarray:
         """(N, h, w) float32: each position's part of the logit, before the bias (CAM).
@@ -67,12 +80,14 @@ class Engine:
         """
         if not self.has_cam:
             raise ArtifactError("This model has no class activation map of its own.")
-        return self._run("cam", batch)
+        return self._run(["cam"], batch)[0]
 
-    def _run(self, output: str, batch: np.ndarray) -> np.ndarray:
+    def _run(self, outputs: list[str], batch: np.ndarray) -> list[np.ndarray]:
         parts = []
         for start in range(0, max(1, len(batch)), CHUNK):
             with self._room:
                 chunk = {self._input: batch[start : start + CHUNK]}
-                parts += self._session.run([output], chunk)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+                parts.append(self._session.run(outputs, chunk))
+        return (
+            parts[0] if len(parts) == 1 else [np.concatenate(p) for p in zip(*parts, strict=True)]
+        )

@@ -63,3 +63,37 @@ def shrink(image: np.ndarray, side: int) -> np.ndarray:
         return image
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def size_notes(width: int, height: int, prepared: Prepared) -> list[str]:
+    """What became of an image of ``width`` x ``height`` pixels on its way, a sentence each."""
+    _, _, side = prepared.crop
+    size = prepared.pixels.shape[0]
+    notes = []
+    if width != height:
+        share = side * side / (width * height)
+        notes.append(
+            f"Only the central {side}x{side} square was looked at, {share:.0%} of the picture."
+        )
+    if side > size:
+        notes.append(
+            f"This model was made for {size}x{size} images. Yours was reduced "
+            f"{prepared.reduction:.1f}-fold: each pixel the model sees is the average of about "
+            f"{prepared.reduction**2:,.0f} of yours."
+        )
+    elif side < size:
+        notes.append(
+            f"This model was made for {size}x{size} images. Yours has fewer pixels, so it was "
+            "enlarged and the missing ones were made up."
+        )
+    return notes
+
+
+def size_doubt(prepared: Prepared) -> str:
+    """Why an image that is not of the model's size gets no verdict."""
+    size = prepared.pixels.shape[0]
+    return (
+        f"Only images of exactly {size}x{size} pixels can be judged: in others the fine "
+        "texture that gives a generated image away is gone or invented, and the model's "
+        "probability is no better than a guess."
+    )

@@ -53,8 +53,13 @@ def test_steps_do_not_import_each_other(step):
     assert neighbours == set()
 
 
+def test_no_verdict_hears_of_metadata():
+    for step in sorted(STEPS | {"pipeline"}):
+        assert "cifake_core.metadata" not in imports(ROOT / "cifake_core" / f"{step}.py"), step
+
+
 def test_caches_and_session_state_live_in_parts():
-    for path in [*files("pages/check"), *files("pages/study")]:
+    for path in [*files("pages/check"), *files("pages/explain"), *files("pages/study")]:
         text = path.read_text(encoding="utf-8")
         assert "st.cache" not in text, path
         assert "session_state" not in text, path

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from cifake_core.calibration import Calibration, Verdict, choose_thresholds, fit_platt
+from cifake_core.calibration import (
+    Calibration,
+    Verdict,
+    conformal_thresholds,
+    fit_platt,
+    promisable,
+)
 from cifake_core.metrics import negative_log_likelihood
 
 
@@ -71,16 +77,46 @@ def test_logits_that_point_the_wrong_way_are_refused():
         fit_platt(logits, logits < 0)
 
 
-def test_thresholds_leave_at_most_the_share_uncertain():
-    rng = np.random.default_rng(3)
-    p_fake = rng.beta(0.15, 0.15, 10_000)
-    real_to, fake_from = choose_thresholds(p_fake, 0.05)
-    uncertain = np.mean((p_fake > real_to) & (p_fake < fake_from))
-    assert 0.045 <= uncertain <= 0.05
-    assert real_to + fake_from == pytest.approx(1)
+def test_conformal_thresholds_by_hand():
+    """Nine images of each class, one in ten: the ninth of each is the k-th, k = 10 * 0.9."""
+    real = np.array([0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.10, 0.7212])
+    fake = 1 - np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.6])
+    p_fake = np.concatenate([real, fake])
+    is_fake = np.arange(18) >= 9
+    real_to, fake_from = conformal_thresholds(p_fake, is_fake, 0.1)
+    assert fake_from == pytest.approx(0.7213)  # just above the largest
+    assert real_to == pytest.approx(0.3999)  # just below 0.4
+    assert (real_to, fake_from) == (round(real_to, 4), round(fake_from, 4))
+    # Two in ten: the eighth image, 0.10, is below one half, where nothing is called fake.
+    assert conformal_thresholds(p_fake, is_fake, 0.2) == (0.5, 0.5)
 
 
-def test_sure_predictions_need_no_uncertain_zone():
-    real_to, fake_from = choose_thresholds(np.array([0.0, 1.0] * 50), 0.0)
-    assert real_to <= 0.5 <= fake_from
-    assert real_to == 0
+def test_what_too_few_images_cannot_promise():
+    assert promisable(np.array([True] * 9 + [False] * 99), 0.005) == pytest.approx(0.1)
+    assert promisable(np.array([True] * 400 + [False] * 400), 0.005) == 0.005
+
+
+def test_the_promise_holds_on_new_images_for_each_class():
+    """Averaged over many held-out sets, whatever the two classes' distributions are."""
+    rng, error = np.random.default_rng(5), 0.05
+
+    def drawn(count):
+        return np.concatenate([rng.beta(1, 4, count), 1 - rng.beta(0.5, 6, count)])
+
+    is_fake, new_is_fake = np.arange(400) >= 200, np.arange(4000) >= 2000
+    mistaken = []
+    for _ in range(200):
+        real_to, fake_from = conformal_thresholds(drawn(200), is_fake, error)
+        new = drawn(2000)
+        mistaken.append(
+            [(new[~new_is_fake] >= fake_from).mean(), (new[new_is_fake] <= real_to).mean()]
+        )
+    real_called_fake, fake_called_real = np.mean(mistaken, axis=0)
+    assert real_called_fake <= error + 0.003
+    assert fake_called_real <= error + 0.003
+    assert real_called_fake > error / 2  # and it is not bought by never answering
+
+
+def test_wider_thresholds_stay_in_range():
+    wide = Calibration(1.0, 0.0, 0.001, 0.9995).wider(0.002)
+    assert (wide.real_to, wide.fake_from) == (0.0, 1.0)

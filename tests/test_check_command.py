@@ -184,3 +184,24 @@ def test_heatmaps_are_written_under_names_of_our_own(folder, tmp_path):
         )
         with Image.open(path) as image:
             assert np.asarray(image).shape == (384, 384, 3)
+
+
+def test_thorough_asks_for_stability_where_there_is_a_verdict(tmp_path, capsys, monkeypatch):
+    from cifake_core import pipeline
+
+    asked, real = [], pipeline.Detector.with_stability
+
+    def counted(detector, analysis):
+        asked.append(analysis.verdict)
+        return real(detector, analysis)
+
+    monkeypatch.setattr(pipeline.Detector, "with_stability", counted)
+    for sample in samples():
+        (tmp_path / f"{sample.name}.png").write_bytes(sample.png)
+    assert main(["check", str(tmp_path), "--format", "json"]) == 0
+    quick = rows(capsys.readouterr().out)
+    assert not asked
+    assert main(["check", str(tmp_path), "--format", "json", "--thorough"]) == 0
+    assert rows(capsys.readouterr().out) == quick  # no tiny change reverses one of these
+    verdicts = [row["verdict"] for row in quick if row["verdict"] != "uncertain"]
+    assert [v.value for v in asked] == verdicts == ["real"]

@@ -115,6 +115,15 @@ def test_mean_gap_of_the_bins_is_the_calibration_error():
     assert gap == pytest.approx(metrics.expected_calibration_error(p_fake, is_fake))
 
 
+def test_what_must_be_kept_back_by_hand():
+    """Ten answers, the surest first; the fourth and the last two are wrong."""
+    confidence = np.array([10, 9, 8, 7, 6, 5, 4, 3, 2, 1.0])
+    right = np.array([1, 1, 1, 0, 1, 1, 1, 1, 0, 0], bool)
+    for accuracy, kept in ((1.0, 3), (7 / 8, 8), (0.86, 8), (0.7, 10)):
+        assert curves.unanswered_for(confidence, right, accuracy) == pytest.approx(1 - kept / 10)
+    assert curves.unanswered_for(np.ones(10), right, 0.71) is None  # all are equally sure
+
+
 def test_at_threshold_by_hand():
     p_fake = np.array([0.9, 0.7, 0.2, 0.7, 0.1])
     is_fake = np.array([True, True, True, False, False])

@@ -122,3 +122,38 @@ def test_settings_are_those_that_results_are_published_for():
     labels = [change.label for change in STRESS]
     assert len(set(labels)) == len(labels)
     assert {"JPEG 40", "noise 0.10", "blur 0.6"} <= set(labels)
+
+
+def test_crop_enlarges_the_central_window_by_lines():
+    image = flat(7, size=4)
+    image[:, 1:3, 1], image[:, 1:3, 2] = 0, 160  # the window's two columns, at 1/4 and 3/4 between
+    np.testing.assert_array_equal(perturb.crop(image, 2)[0, :, :, 0], [[0, 40, 120, 160]] * 4)
+    np.testing.assert_array_equal(perturb.crop(IMAGES, 32), IMAGES)
+    assert perturb.crop(IMAGES[:0], 8).shape == (0, 32, 32, 3)
+    for side in (0, 33):
+        with pytest.raises(ValueError, match="no window"):
+            perturb.crop(IMAGES, side)
+
+
+def test_cover_hides_the_rectangle_and_nothing_else():
+    inside = np.zeros((32, 32), bool)
+    inside[20:32, 4:10] = True  # rows from the top, columns from the left; the rest lies outside
+    for fill in perturb.FILLS:
+        hidden = perturb.cover(IMAGES, 4, 20, 6, 99, fill)
+        assert hidden.dtype == np.uint8
+        np.testing.assert_array_equal(hidden[:, ~inside], IMAGES[:, ~inside])
+        assert (hidden[:, inside] != IMAGES[:, inside]).mean() > 0.9
+        if fill == "noise":
+            np.testing.assert_array_equal(hidden[0, inside], hidden[1, inside])
+            assert hidden[0, inside].std() > 50
+        else:
+            assert (hidden[:, inside] == hidden[:, inside][:, :1]).all()
+        np.testing.assert_array_equal(perturb.cover(IMAGES, 4, 20, 0, 5, fill), IMAGES)
+    halves = flat(0)
+    halves[:, 16:] = [100, 200, 50]
+    covered = perturb.cover(halves, 0, 0, 1, 1)
+    assert covered[0, 0, 0].tolist() == [50, 100, 25]
+    assert perturb.cover(halves, 0, 0, 1, 1, "grey")[0, 0, 0].tolist() == [128] * 3
+    assert perturb.cover(halves, 31, 31, 1, 1, "black")[0, 31, 31].tolist() == [0] * 3
+    with pytest.raises(ValueError, match="not a rectangle"):
+        perturb.cover(IMAGES, -1, 0, 4, 4)

@@ -19,6 +19,7 @@ from cifake_core.explain import Method
 from cifake_core.labels import FAKE, REAL
 from cifake_core.samples import samples
 from cifake_core.shelf import Shelf
+from cifake_core.stability import Stability
 
 
 def png(pixels) -> bytes:
@@ -31,16 +32,50 @@ def noise(height=32, width=32, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
 
 
+def sample(name):
+    return next(s.png for s in samples() if s.name == name)
+
+
 def test_an_image_of_the_model_s_own_size_gets_a_verdict():
-    pixels = noise()
-    result = pipeline.analyze(png(pixels))
+    result = pipeline.analyze(sample("Clouds"))
     calibration = pipeline.load("lens").card.calibration
     assert result.in_domain
     assert result.verdict is calibration.verdict(result.p_fake)
     assert result.p_fake == pytest.approx(float(calibration.p_fake(np.float64(result.logit))))
     assert bool(result.doubts) == (result.verdict is Verdict.UNCERTAIN)
     assert result.notes == ()
-    np.testing.assert_array_equal(result.opened.prepared.pixels, pixels)
+
+
+def test_the_model_sees_the_pixels_of_the_file():
+    pixels = noise()
+    np.testing.assert_array_equal(pipeline.analyze(png(pixels)).opened.prepared.pixels, pixels)
+
+
+def test_a_thorough_look_adds_the_stability_and_nothing_else():
+    quick = pipeline.analyze(sample("Clouds"))
+    thorough = pipeline.analyze(sample("Clouds"), thorough=True)
+    assert quick.stability is None
+    assert thorough.stability.kept + len(thorough.stability.lost) == thorough.stability.total
+    assert (thorough.verdict, thorough.p_fake) == (quick.verdict, quick.p_fake)
+    assert thorough.as_dict()["stability"]["of"] == thorough.stability.total
+
+
+def test_a_verdict_that_tiny_changes_reverse_is_none(monkeypatch):
+    detector = pipeline.Detector("lens")
+    analysis = pipeline.analyze(sample("Clouds"), detector)
+    assert analysis.verdict is not Verdict.UNCERTAIN
+    flipped = Stability(analysis.verdict, 13, ("1 px up",), (), (0.5,) * 14)
+    monkeypatch.setattr(pipeline, "stability", lambda *_: flipped)
+    again = detector.with_stability(analysis)
+    assert again.verdict is Verdict.UNCERTAIN
+    assert again.p_fake == analysis.p_fake
+    assert "1 px up" in again.doubts[-1]
+
+
+def test_a_doubt_from_outside_makes_uncertain():
+    analysis = pipeline.doubted(pipeline.analyze(sample("Clouds")), "The models disagree.")
+    assert analysis.verdict is Verdict.UNCERTAIN
+    assert analysis.doubts == ("The models disagree.",)
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (33, 33), (31, 31), (64, 64), (32, 2000)])

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cifake_core.errors import ConfigError
+
 if TYPE_CHECKING:
     import keras
 
@@ -22,10 +24,10 @@ HALF_FROM = 1024
 
 
 def to_onnx(model: keras.Model) -> bytes:
-    """The model as ONNX: output ``logit`` (N, 1) and, where there is one, ``cam`` (N, h, w).
+    """The model as ONNX: ``logit`` (N, 1), ``features`` (N, K) and, if there is one, ``cam``.
 
-    ``cam`` is the last dense unit applied at every position, without its bias; its mean over
-    positions plus the bias is the logit.
+    ``features`` are what the last dense unit sees. ``cam`` (N, h, w) is that unit applied at every
+    position, without its bias; its mean over positions plus the bias is the logit.
     """
     import keras
     import onnx
@@ -43,8 +45,35 @@ def to_onnx(model: keras.Model) -> bytes:
         both.export(path, format="onnx", verbose=False)
         graph = onnx.load(path)
     _merge_equal(graph)
+    add_features(graph)
     onnx.checker.check_model(graph)
     return graph.SerializeToString()
+
+
+def add_features(model) -> bool:
+    """Give an ONNX model the output ``features``: what the product before ``logit`` takes.
+
+    Returns:
+        False if it had that output already.
+
+    Raises:
+        ConfigError: ``logit`` does not come from one dense unit.
+    """
+    from onnx import TensorProto, helper
+
+    outputs = {output.name for output in model.graph.output}
+    if "features" in outputs:
+        return False
+    makers = {name: node for node in model.graph.node for name in node.output}
+    node = makers.get("logit")
+    while node is not None and node.op_type not in ("MatMul", "Gemm"):
+        node = makers.get(node.input[0])
+    if node is None:
+        raise ConfigError("The last step before the logit is not a dense unit.")
+    model.graph.node.append(helper.make_node("Identity", [node.input[0]], ["features"]))
+    shape = helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, None])
+    model.graph.output.append(shape)
+    return True
 
 
 def pooled_maps(model: keras.Model):

@@ -19,12 +19,14 @@ import numpy as np
 
 from cifake_core import artifacts, dataset, metrics
 from cifake_core.calibration import Calibration
+from cifake_core.domain import SIGNALS, Gate
 from cifake_core.errors import CifakeLensError
 from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
 from cifake_core.perturb import STRESS
 from cifake_core.predict import CHUNK, Engine, cores
 from cifake_core.progress import Progress, progress_bar
 from train.export import UNCALIBRATED, evidence_dir, export, predict, write_json
+from train.gate import distances
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -105,6 +107,7 @@ def evaluate(
                 for i, word in enumerate(CLASSES)
             },
         },
+        "gate": gated(artifacts.load_gate(card, engine), engine, test.images, is_fake),
         "abstention": metrics.abstention_curve(p_fake, is_fake),
         "stress": stress(
             engine, calibration, test.images[some], logits[some], is_fake[some], progress
@@ -171,6 +174,23 @@ def stress(
     return rows
 
 
+def gated(gate: Gate | None, engine: Engine, images: np.ndarray, is_fake: np.ndarray) -> dict:
+    """Which of the model's own (N, S, S, 3) images its gate turns away; {} without a gate."""
+    if gate is None:
+        return {}
+    away = distances(gate, engine, images) > np.array(gate.thresholds)
+    one = away.any(axis=1)
+    return {
+        "turned_away": {
+            "share": float(one.mean()),
+            "interval_95": list(metrics.wilson_interval(int(one.sum()), len(one))),
+            "real": float(one[~is_fake].mean()),
+            "fake": float(one[is_fake].mean()),
+        },
+        "by_signal": {name: float(away[:, i].mean()) for i, name in enumerate(SIGNALS)},
+    }
+
+
 def speed(engine: Engine, images: np.ndarray) -> dict:
     """Medians on this machine, by the engine the app has: one at a time, and in batches of 64."""
     few = np.resize(images[:CHUNK], (CHUNK, *images.shape[1:]))
@@ -200,6 +220,17 @@ def _answers(calibration: Calibration, p_fake: np.ndarray, is_fake: np.ndarray) 
     return {
         "answered_share": float(answered.mean()),
         "accuracy_answered": float(right.mean()) if len(right) else None,
+        # What the thresholds promise to keep small, each a share of its class.
+        "real_called_fake": _rate(p_fake[~is_fake] >= calibration.fake_from),
+        "fake_called_real": _rate(p_fake[is_fake] <= calibration.real_to),
+    }
+
+
+def _rate(hits: np.ndarray) -> dict:
+    count = int(hits.sum())
+    return {
+        "share": count / max(1, len(hits)),
+        "interval_95": list(metrics.wilson_interval(count, len(hits))),
     }
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cifake_core import artifacts, dataset, metrics
-from cifake_core.calibration import Calibration, choose_thresholds, fit_platt
+from cifake_core.calibration import Calibration, conformal_thresholds, fit_platt, promisable
 from cifake_core.errors import ConfigError
 from cifake_core.labels import LABELS, REAL
 from cifake_core.models import build, target_layer
@@ -27,12 +27,13 @@ from cifake_core.predict import Engine
 from cifake_core.preprocess import PREPROCESS_ID
 from train import checkpoint
 from train.convert import half_graph, half_weights, halved, to_onnx
+from train.gate import fit_gate
 
 if TYPE_CHECKING:
     import keras
 
-UNCERTAIN_SHARE = 0.05  # of validation, at most
-MOVES = 50  # of 0.0001 each, see choose_precision
+ERROR = 0.005  # of each class that is given the other's verdict, at most: 1 in 200
+MOVES, STEP = 100, 1e-4  # of thresholds, see choose_precision
 TITLES = {
     "lens": "lens: small residual net, native 32x32",
     "lens_large": "lens_large: lens with more channels and blocks, native 32x32",
@@ -73,20 +74,7 @@ def export(name: str, run: Path, data: dataset.Dataset) -> None:
     config = record["config"]
     arguments = config["model_args"] | config.get("export_args", {})
     model = load_run(run, config, arguments)
-    rows = dataset.validation_indices(data.train)
-    is_real = data.train.labels[rows] == REAL
-
-    full = _candidate("float32", model, data.train.images, rows)
-    model.set_weights([halved(w).astype(np.float32) for w in model.get_weights()])
-    half = _candidate("float16", model, data.train.images, rows)
-    try:
-        chosen, calibration, storage = choose_precision(full, half, is_real)
-    except ValueError:
-        raise ConfigError(f"{run} learned nothing: it is no better than chance.") from None
-    logits, p_fake = chosen.logits, calibration.p_fake(chosen.logits)
-    goldens = artifacts.golden_images(model.input_shape[1])
-    golden_logits = Engine(chosen.graph).logits(goldens)
-    files = {artifacts.WEIGHTS: chosen.weights, artifacts.GRAPH: chosen.graph}
+    files, measured = made(model, data)
     curve = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
     # Nothing that ships is touched before all of the above has worked.
@@ -109,19 +97,7 @@ def export(name: str, run: Path, data: dataset.Dataset) -> None:
         "classes": list(LABELS),
         "logit_grows_with": LABELS[REAL],
         "files": {file: artifacts.file_record(folder / file) for file in files},
-        "storage": storage,
-        "calibration": {
-            "temperature": calibration.temperature,
-            "bias": calibration.bias,
-            "real_to": calibration.real_to,
-            "fake_from": calibration.fake_from,
-            "chosen_on": "validation",
-            "uncertain_share": float((verdicts(calibration, logits) == 0).mean()),
-            "nll_before": metrics.negative_log_likelihood(logits, is_real),
-            "nll_after": metrics.negative_log_likelihood(calibration.scaled(logits), is_real),
-            "ece_before": metrics.expected_calibration_error(UNCALIBRATED.p_fake(logits), ~is_real),
-        },
-        "validation": metrics.summary(p_fake, ~is_real),
+        **measured,
         "training": {
             **{k: record[k] for k in ("recipe", "config", "backend", "git_commit", "data_sha256")},
             "training_versions": record["versions"],
@@ -131,19 +107,51 @@ def export(name: str, run: Path, data: dataset.Dataset) -> None:
             "result": json.loads((run / "result.json").read_text()),
         },
         "versions": {"python": platform.python_version(), **_versions()},
-        "goldens": artifacts.encode_goldens(goldens, golden_logits),
     }
     write_json(folder / artifacts.CARD, card)
     write_json(
         evidence_dir() / f"{name}_training.json",
         {"name": name, "remark": REMARK if config["ema"] else "", "metrics": curve},
     )
+    rows = dataset.validation_indices(data.train)
     split = {
         "seed": dataset.VALIDATION_SEED,
         "data_sha256": data.sha256,
         "files": data.train.names[rows].tolist(),
     }
     checkpoint.replace(evidence_dir() / "validation_split.json", json.dumps(split).encode())
+
+
+def made(model: keras.Model, data: dataset.Dataset) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """The files that ship of a trained float32 model, and what was measured to make them.
+
+    Rounds the model's weights on the way.
+
+    Raises:
+        ConfigError: the model is no better than chance, or cannot be exported.
+    """
+    rows = dataset.validation_indices(data.train)
+    is_real = data.train.labels[rows] == REAL
+    full = _candidate("float32", model, data.train.images, rows)
+    model.set_weights([halved(w).astype(np.float32) for w in model.get_weights()])
+    half = _candidate("float16", model, data.train.images, rows)
+    try:
+        chosen, calibration, storage = choose_precision(full, half, is_real)
+    except ValueError:
+        raise ConfigError("The model learned nothing: it is no better than chance.") from None
+    engine, goldens = Engine(chosen.graph), artifacts.golden_images(model.input_shape[1])
+    gate, gate_record = fit_gate(engine, data)
+    return {
+        artifacts.WEIGHTS: chosen.weights,
+        artifacts.GRAPH: chosen.graph,
+        artifacts.GATE: gate.to_bytes(),
+    }, {
+        "storage": storage,
+        "calibration": calibration_record(calibration, chosen.logits, is_real),
+        "gate": gate_record,
+        "validation": metrics.summary(calibration.p_fake(chosen.logits), ~is_real),
+        "goldens": artifacts.encode_goldens(goldens, engine.logits(goldens)),
+    }
 
 
 def read_run(run: Path, data: dataset.Dataset) -> dict[str, Any]:
@@ -183,30 +191,32 @@ def choose_precision(
     """float16 if no verdict changes by it, else float32; its calibration, and what a card says.
 
     Both are judged by the calibration that would ship with float16. Its thresholds lie right at
-    an image, the one that fills the uncertain share; where that costs a verdict, they move inwards
-    by 0.0001 at a time, at most ``MOVES`` times, which leaves fewer uncertain. Only if float16 is
-    turned down is another calibration fitted, to the float32 logits.
+    an image; where that costs a verdict, they move outwards by ``STEP`` at a time, at most
+    ``MOVES`` times, which mistakes fewer. Only if float16 is turned down is another calibration
+    fitted, to the float32 logits.
 
     Raises:
         ValueError: the logits do not grow with *real* at all.
     """
     calibration = fitted = fit(half.logits, is_real)
+    moved = 0.0
     shift = np.abs(fitted.p_fake(full.logits) - fitted.p_fake(half.logits)).max()
     changed = at_first = _changed(fitted, full, half)
     for step in range(1, MOVES + 1):
-        if changed and (edge := round(fitted.fake_from - step * 1e-4, 4)) >= 0.5:
-            calibration = replace(fitted, real_to=round(1 - edge, 4), fake_from=edge)
+        if changed:
+            calibration, moved = fitted.wider(step * STEP), round(step * STEP, 4)
             changed = _changed(calibration, full, half)
     storage = {
         "dtype": "float32" if changed else "float16",
         "verdicts_changed": at_first if changed else 0,  # by float16
         "of": len(is_real),
+        "judged_at": [calibration.real_to, calibration.fake_from],
         "largest_change": float(shift),  # of p_fake
         "bytes_float32": full.size,
         "bytes_float16": half.size,
         # What it took to change none.
         "verdicts_changed_as_fitted": at_first,
-        "thresholds_moved": 0.0 if changed else round(fitted.fake_from - calibration.fake_from, 4),
+        "thresholds_moved": 0.0 if changed else moved,
     }
     if changed:
         return full, fit(full.logits, is_real), storage
@@ -215,9 +225,34 @@ def choose_precision(
 
 def fit(logits: np.ndarray, is_real: np.ndarray) -> Calibration:
     """Temperature, bias and thresholds for (N,) validation logits."""
-    temperature, bias = fit_platt(logits, is_real)
+    return with_thresholds(*fit_platt(logits, is_real), logits, is_real)
+
+
+def with_thresholds(
+    temperature: float, bias: float, logits: np.ndarray, is_real: np.ndarray
+) -> Calibration:
+    """The calibration with thresholds that promise ``ERROR``, or what so few images allow."""
     p_fake = Calibration(temperature, bias, 0.5, 0.5).p_fake(logits)
-    return Calibration(temperature, bias, *choose_thresholds(p_fake, UNCERTAIN_SHARE))
+    thresholds = conformal_thresholds(p_fake, ~is_real, ERROR)
+    return Calibration(temperature, bias, *thresholds)
+
+
+def calibration_record(
+    calibration: Calibration, logits: np.ndarray, is_real: np.ndarray
+) -> dict[str, Any]:
+    """What a card says of the calibration, with its (N,) validation logits."""
+    return {
+        "temperature": calibration.temperature,
+        "bias": calibration.bias,
+        "real_to": calibration.real_to,
+        "fake_from": calibration.fake_from,
+        "chosen_on": "validation",
+        "promised_error": promisable(~is_real, ERROR),  # of each class
+        "uncertain_share": float((verdicts(calibration, logits) == 0).mean()),
+        "nll_before": metrics.negative_log_likelihood(logits, is_real),
+        "nll_after": metrics.negative_log_likelihood(calibration.scaled(logits), is_real),
+        "ece_before": metrics.expected_calibration_error(UNCALIBRATED.p_fake(logits), ~is_real),
+    }
 
 
 def verdicts(calibration: Calibration, logits: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ TIMED = {
     "benchmarks.json": "python -m benchmarks --save",
     "benchmarks_training.json": "python -m benchmarks.training --save",
 }
+OTHERS = {"outside.json": "python -m train.outside --pictures PICTURES.tar"}
 START, END = "<!-- {}: written by python -m train.report -->", "<!-- end of {} -->"
 
 
@@ -41,7 +42,7 @@ def filled(readme: str) -> str:
     Raises:
         ConfigError: evidence is missing, or lacks what older versions did not measure.
     """
-    for block in (results, stress, ablations, timings):
+    for block in (results, promises, outside, stress, ablations, timings):
         name, lines = block.__name__, block()
         start, end = START.format(name), END.format(name)
         if readme.count(start) != 1 or readme.count(end) != 1:
@@ -86,6 +87,53 @@ def results() -> list[str]:
             f"| {cost['processors']} |"
         )
     return [*rows, "", *costs]
+
+
+def promises() -> list[str]:
+    """What the thresholds promise and what became of it on the official test images."""
+    rows = [
+        "| model | promised, of each class | photographs called AI-generated "
+        "| AI-generated called real | own images turned away |",
+        "|---|---|---|---|---|",
+    ]
+    for name in artifacts.available():
+        evidence, again = read(f"{name}.json"), _command(name)
+        test, gate = evidence["test"]["official"], _get(evidence, "gate", again)
+        promised = artifacts.read_card(name).raw["calibration"]["promised_error"]
+        found = [_get(test, key, again) for key in ("real_called_fake", "fake_called_real")]
+        cells = [_rate(f) for f in (*found, gate["turned_away"])]
+        rows.append(f"| `{name}` | {promised:.2%} at most | {' | '.join(cells)} |")
+    return rows
+
+
+def outside() -> list[str]:
+    """What the models make of pictures that are not of their kind."""
+    found = read("outside.json")
+    models = found["models"]
+    rows = [
+        f"| | {' | '.join(f'`{name}`' for name in models)} |",
+        "|---" * (len(models) + 1) + "|",
+        *(
+            f"| {words} | "
+            + " | ".join(_span(m["reduced"], key, form) for m in models.values())
+            + " |"
+            for words, key, form in (
+                ("reduced pictures, AUROC over eight filters", "auroc", ".2f"),
+                ("… share that would get a sure answer", "sure_share", ".0%"),
+                ("… of those right", "right_of_sure", ".0%"),
+            )
+        ),
+    ]
+    kinds = {(r["kind"], r["how"]): r["n"] for m in models.values() for r in m["recognised"]}
+    for (kind, how), n in kinds.items():
+        cells = [
+            f"{r['share']:.1%}"
+            for m in models.values()
+            for r in m["recognised"]
+            if (r["kind"], r["how"]) == (kind, how)
+        ]
+        rows.append(f"| recognised: {kind}, {how} (n = {n}) | {' | '.join(cells)} |")
+    return rows
 
 
 def stress() -> list[str]:
@@ -150,7 +198,7 @@ def read(file: str) -> dict:
     """
     path = EVIDENCE / file
     if not path.is_file():
-        again = TIMED.get(file) or _command(path.stem)
+        again = (TIMED | OTHERS).get(file) or _command(path.stem)
         raise ConfigError(f"assets/evidence/{file} is missing: run `{again}`.")
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -168,16 +216,22 @@ def _get(evidence: dict, key: str, command: str):
 def _stored(name: str) -> str:
     """The precision of the files, and what half of it does to validation's verdicts."""
     found = artifacts.read_card(name).raw["storage"]
+    low, high = found["judged_at"]
     changed = f"{found['verdicts_changed']} of {found['of']:,} verdicts"
+    at = f" (thresholds {low} and {high})"
     if found["dtype"] == "float16":
-        moved = (
-            f" ({found['verdicts_changed_as_fitted']} before the thresholds moved by "
-            f"{found['thresholds_moved']:.4f})"
-            if found["thresholds_moved"]
-            else ""
-        )
-        return f"float16, which changes {changed}{moved}"
-    return f"float32; float16 would change {changed}"
+        return f"float16, which changed {changed}{at}"
+    return f"float32; float16 would change {changed}{at}"
+
+
+def _rate(found: dict) -> str:
+    low, high = found["interval_95"]
+    return f"{found['share']:.2%} ({low:.2%} to {high:.2%})"
+
+
+def _span(rows: list[dict], key: str, form: str) -> str:
+    values = [row[key] for row in rows if row[key] is not None]
+    return f"{min(values):{form}} to {max(values):{form}}" if values else "none"
 
 
 def _share(value: float | None) -> str:

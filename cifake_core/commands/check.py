@@ -36,6 +36,11 @@ def add_to(commands) -> None:
         "--heatmaps", type=Path, metavar="DIR", help="a Grad-CAM as PNG for each image"
     )
     parser.add_argument(
+        "--thorough",
+        action="store_true",
+        help="uncertain, too, if a change too small to see turns a verdict round (slower)",
+    )
+    parser.add_argument(
         "--all-files", action="store_true", help="in folders, try files of every name"
     )
     parser.set_defaults(run=run)
@@ -68,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         write = _writer(args.format, out)
         total = sum(1 for _ in find_files(*files))
         bar = stack.enter_context(tqdm(total=total, unit=" images", disable=None, leave=False))
-        for rows, found in _judged(find_files(*files), detector, workers):
+        for rows, found in _judged(find_files(*files), detector, workers, args.thorough):
             # On one terminal with the rows, the bar steps aside while they are written.
             with tqdm.external_write_mode(out):
                 for row in rows:
@@ -105,7 +110,7 @@ def find_files(
                     yield Path(folder) / name
 
 
-def _judged(files: Iterator[Path], detector, workers: int):
+def _judged(files: Iterator[Path], detector, workers: int, thorough: bool):
     """(rows, analyses) batch by batch, in order.
 
     Each worker reads, decodes and judges a batch of its own on one core, so that none waits for
@@ -117,6 +122,8 @@ def _judged(files: Iterator[Path], detector, workers: int):
     def work(paths: list[Path]):
         opened = [_open(path, detector) for path in paths if not stopped.is_set()]
         judged = iter(detector.judge(o for o in opened if not isinstance(o, CifakeLensError)))
+        if thorough:
+            judged = (a if a.doubts else detector.with_stability(a) for a in judged)
         found = [None if isinstance(o, CifakeLensError) else next(judged) for o in opened]
         name = detector.card.name
         return [_row(p, o, a, name) for p, o, a in zip(paths, opened, found, strict=False)], found

@@ -6,11 +6,20 @@ import json
 
 import streamlit as st
 
-from cifake_core import render
+from cifake_core import pipeline, render
 from cifake_core.calibration import Verdict
 from cifake_core.catalogue import dig, measured
 from cifake_core.pipeline import Analysis, Detector
-from pages.parts import ask_all, engine, heatmaps, picker, sources
+from pages.parts import (
+    ask_all,
+    engine,
+    heatmaps,
+    model_limits,
+    origins,
+    picker,
+    sources,
+    stability,
+)
 from pages.parts.heatmaps import TARGETS
 from pages.parts.words import HEADLINES, percent
 
@@ -19,14 +28,17 @@ def show_verdict(analysis: Analysis, model: Detector, source: sources.Source) ->
     st.header(HEADLINES[analysis.verdict], anchor=False)
     if source.remark:
         st.caption(source.remark)
-    if analysis.in_domain:
-        show_probability(analysis, model)
-    else:
-        st.caption(
-            f"For what it is worth, the model's reading is {percent(analysis.p_fake)} AI-generated."
-        )
     for doubt in analysis.doubts:
         st.warning(doubt, icon=":material/help:")
+    if analysis.in_domain:
+        show_probability(analysis, model)
+        if analysis.stability is not None:
+            stability.show(analysis.stability)
+    elif st.toggle("Show the model's raw reading all the same", key="raw", persist_state="session"):
+        st.markdown(
+            f"The model's raw reading is {percent(analysis.p_fake)} AI-generated. **It is not a "
+            f"verdict.** {model_limits.coin_flip(model.card)}"
+        )
     for note in analysis.notes:
         st.info(note, icon=":material/info:")
     if source.truth is not None and st.toggle("Show what it truly is", key="show_truth"):
@@ -77,14 +89,29 @@ def show_pictures(analysis: Analysis, source: sources.Source) -> None:
         )
 
 
+def promise(model: Detector) -> str:
+    """What the thresholds were chosen to hold, in one sentence."""
+    error = dig(model.card.raw, "calibration", "promised_error")
+    if error is None:
+        return ""
+    return (
+        f"It is set so that of real photographs like those of CIFAKE at most 1 in {1 / error:,.0f} "
+        "is called AI-generated, on average, and of generated images like those of CIFAKE at most "
+        f"1 in {1 / error:,.0f} real; of other images it promises nothing."
+    )
+
+
 def show_limits(model: Detector) -> None:
+    promised = promise(model)
     gap = dig(measured(model.card), "test", "official", "ece")
     off = "" if gap is None else f" (off by {100 * gap:.1f} points on average over the test images)"
     with st.expander("How to read this, and what the model does not know"):
         st.markdown(
             f"""
-- **The verdict** has three answers. “Can't tell” is one of them: it is given when the evidence is
-  thin, and for every image that is not {model.card.image_size}x{model.card.image_size} pixels.
+- **The verdict** has three answers. {promised} “Can't tell” comes with its reason: the evidence is
+  thin; the image is not {model.card.image_size}x{model.card.image_size} pixels or unlike those the
+  model learned from; a change too small to see would turn the verdict round; or, if you asked all
+  models, one says the opposite.
 - **The probability** is calibrated on images like those of CIFAKE: of all such images rated 90 %,
   about nine in ten are AI-generated{off}. For any other image it is the model's reading and no
   more.
@@ -95,8 +122,9 @@ def show_limits(model: Detector) -> None:
 - **Real and AI-generated** are what it saw in training: photographs from CIFAR-10 (ten kinds of
   things and animals) and what Stable Diffusion 1.4 made of the same ten words. Other generators,
   faces, screenshots, drawings and large pictures are outside of that, and no model here can be
-  trusted on them. A picture that somebody shrank to this size before looks like the right kind,
-  and so do blank or drawn images; they get a verdict all the same, and it is worth nothing.
+  trusted on them. Most are recognised and get “can't tell”. A large picture that somebody shrank
+  to this size and saved just as the data set was is not recognised: it gets a verdict, and that
+  is worth little.
 - **It proves nothing.** Do not use it to accuse anybody.
 """
         )
@@ -116,8 +144,11 @@ if chosen is not None:
     if isinstance(result, str):
         st.error(result, icon=":material/broken_image:")
     else:
+        if doubt := ask_all.disagreement(result, chosen.data, detector):
+            result = pipeline.doubted(result, doubt)
         show_verdict(result, detector, chosen)
         show_pictures(result, chosen)
+        origins.show(chosen.data)
         ask_all.show(result, chosen.data, detector)
         heatmaps.show(result, detector)
         st.download_button(

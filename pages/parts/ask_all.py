@@ -19,7 +19,8 @@ from pages.parts.heatmaps import TARGETS
 from pages.parts.words import HEADLINES, percent
 
 SAYS = {Verdict.REAL: "real", Verdict.FAKE: "AI-generated"}
-ANSWER_WORDS = SAYS | {Verdict.UNCERTAIN: "can't tell"}
+UNSURE = Verdict.UNCERTAIN
+ANSWER_WORDS = SAYS | {UNSURE: "can't tell"}
 # Never colour alone: each answer has its own shape.
 SYMBOLS = {Verdict.REAL: "circle", Verdict.FAKE: "diamond", Verdict.UNCERTAIN: "square"}
 
@@ -33,6 +34,23 @@ class Answer:
     verdict: Verdict
     p_fake: float
     leans_to: int
+
+
+def disagreement(analysis: Analysis, data: bytes, chosen: pipeline.Detector) -> str | None:
+    """A doubt, in a sentence, if all models are asked and one gives the opposite verdict."""
+    if not st.session_state.get("ask_all") or analysis.verdict not in SAYS:
+        return None
+    answers = ask(engine.cards(), analysis, data)
+    pipeline.load(chosen.card.name)
+    against = [
+        name
+        for name, answer in answers.items()
+        if isinstance(answer, Answer) and answer.verdict not in (analysis.verdict, UNSURE)
+    ]
+    if not against:
+        return None
+    said = " and ".join(f"`{name}`" for name in against)
+    return f"The models disagree: {said} {'says' if len(against) == 1 else 'say'} the opposite."
 
 
 def show(analysis: Analysis, data: bytes, chosen: pipeline.Detector) -> None:
@@ -49,8 +67,8 @@ def show(analysis: Analysis, data: bytes, chosen: pipeline.Detector) -> None:
     st.markdown(f"**{agreement([a.verdict for a in good.values()], len(answers) - len(good))}**")
     if not analysis.in_domain:
         st.caption(
-            "The image is not of the size that the models judge, so that is the answer of each, "
-            "and their probabilities are no better than guesses."
+            "The image is not of the kind that the models judge, and their probabilities are no "
+            "better than guesses."
         )
     elif good:
         show_plot(good, cards)

@@ -18,7 +18,8 @@ import streamlit as st
 from cifake_core import catalogue, pipeline
 from cifake_core.artifacts import Card
 from cifake_core.errors import ArtifactError, ImageError
-from cifake_core.explain import Heatmap, Method
+from cifake_core.explain import BY_TENSORFLOW, Heatmap, Method
+from cifake_core.progress import Progress
 
 DOMAIN = "cifake"
 DEFAULT = "lens"
@@ -48,7 +49,7 @@ def key(card: Card) -> str:
 
 
 def analysis(data: bytes, model: pipeline.Detector) -> pipeline.Analysis | str:
-    """The verdict on an image's bytes, or the sentence that says why there is none.
+    """The verdict on an image's bytes, with its stability, or the sentence on why there is none.
 
     Kept in the session by the SHA-256 of the bytes: Streamlit's own hashing samples large values,
     so that an image with one changed pixel could get another image's verdict.
@@ -59,28 +60,40 @@ def analysis(data: bytes, model: pipeline.Detector) -> pipeline.Analysis | str:
 @st.cache_data(scope="session", max_entries=8, show_spinner=False)
 def _analysis(sha256: str, key: str, _data: bytes, _model) -> pipeline.Analysis | str:
     try:
-        return pipeline.analyze(_data, _model)
+        return pipeline.analyze(_data, _model, thorough=True)
     except ImageError as error:
         return str(error)
 
 
 def heatmap(
-    analysis: pipeline.Analysis, model: pipeline.Detector, method: Method, target: int
+    analysis: pipeline.Analysis,
+    model: pipeline.Detector,
+    method: Method,
+    target: int,
+    progress: Progress | None = None,
 ) -> Heatmap | None:
-    """Heatmap of an analysed image; None if it needs TensorFlow, which is not loaded."""
-    ready = model.explainer_ready
-    if not ready and (method is Method.GRADCAM_PLUS_PLUS or not model.engine.has_cam):
+    """Heatmap of an analysed image; None if it needs TensorFlow, which is not loaded.
+
+    ``progress`` hears of the passes of a slow method, unless the heatmap is there already.
+    """
+    with_tf = method in BY_TENSORFLOW and model.explainer_ready
+    by_cam = method is Method.GRADCAM and model.engine.has_cam
+    if method in BY_TENSORFLOW and not with_tf and not by_cam:
         return None
-    pixels = analysis.opened.prepared.pixels
-    return _heatmap(analysis.opened.sha256, key(model.card), method, target, ready, pixels, model)
+    kept = _heatmap(analysis.opened.sha256, key(model.card), method, target, with_tf)
+    if not kept:
+        pixels = analysis.opened.prepared.pixels
+        kept.append(model.heatmap(pixels, method, target, progress))
+    return kept[0]
 
 
-@st.cache_data(scope="session", max_entries=32, show_spinner=False)
-def _heatmap(
-    sha256: str, key: str, method: Method, target: int, with_tf: bool, _pixels, _model
-) -> Heatmap:
-    """``with_tf`` is in the key because it decides who draws."""
-    return _model.heatmap(_pixels, method, target)
+@st.cache_resource(scope="session", max_entries=64, show_spinner=False)
+def _heatmap(sha256: str, key: str, method: Method, target: int, with_tf: bool) -> list[Heatmap]:
+    """A place for a heatmap; ``with_tf`` is in the key because it decides who draws.
+
+    Empty at first: a cached function may not draw on a progress bar.
+    """
+    return []
 
 
 def load_heatmaps(model: pipeline.Detector) -> Future:
@@ -94,8 +107,9 @@ def _import_tensorflow() -> None:
     Before any model is built, because a frozen model that leaves memory would never be collected.
     """
     if not _frozen.is_set():
-        import tf_keras_vis.gradcam
-        import tf_keras_vis.gradcam_plus_plus  # noqa: F401
+        import tf_keras_vis.layercam  # brings Grad-CAM and Grad-CAM++
+        import tf_keras_vis.saliency
+        import tf_keras_vis.scorecam  # noqa: F401
 
         _frozen.set()
         gc.collect()

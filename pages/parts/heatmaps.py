@@ -5,16 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from cifake_core import render
-from cifake_core.explain import METHOD_WORDS, Heatmap, Method
+from cifake_core.explain import BY_TENSORFLOW, METHOD_WORDS, Heatmap, Method
 from cifake_core.labels import FAKE, REAL
 from cifake_core.pipeline import Analysis, Detector
 from pages.parts import engine
 
 TARGETS = {FAKE: "AI-generated", REAL: "real"}
-DRAWN_BY = {
-    Method.CAM: "drawn by CAM, which gives the same picture for this model",
-    Method.GRADCAM: "drawn by tf-keras-vis",
-    Method.GRADCAM_PLUS_PLUS: "drawn by tf-keras-vis",
+DRAWN_BY = dict.fromkeys(BY_TENSORFLOW, "drawn by tf-keras-vis") | {
+    Method.CAM: "drawn by CAM, which gives the same picture for this model"
 }
 
 
@@ -91,7 +89,7 @@ def _picture(analysis: Analysis, heatmap: Heatmap, opacity: float, colours: str)
         picture,
         width="stretch",
         output_format="PNG",
-        alt=f"{words}: {_describe(heatmap.normalised)}",
+        alt=f"{words}: {describe(heatmap.normalised)}",
         caption=f"{words}. {heatmap.values.shape[0]}x{heatmap.values.shape[1]} positions, "
         f"{DRAWN_BY[heatmap.drawn_by]}.",
     )
@@ -112,7 +110,7 @@ def _picture(analysis: Analysis, heatmap: Heatmap, opacity: float, colours: str)
     )
 
 
-def _describe(values) -> str:
+def describe(values) -> str:
     """The heatmap in words: which ninth of the picture holds the strongest evidence."""
     row, column = divmod(int(values.argmax()), values.shape[1])
     vertical = ("top", "middle", "bottom")[3 * row // values.shape[0]]

@@ -8,6 +8,7 @@ from cifake_core import artifacts, catalogue
 from cifake_core.artifacts import Card
 from cifake_core.catalogue import dig
 from pages.parts import evidence
+from pages.parts import model_limits as limits
 from pages.parts import model_trials as trials
 from pages.parts import model_views as views
 from pages.parts.evidence import Measured
@@ -17,6 +18,8 @@ VIEWS = {
     "Curves": views.show_curves,
     "Threshold": views.show_threshold,
     "Confidence": views.show_confidence,
+    "Promise": limits.show_promise,
+    "Limits": limits.show_limits,
     "Stress": trials.show_stress,
     "Classes": trials.show_classes,
     "Cost": trials.show_cost,
@@ -76,8 +79,10 @@ def stored(m: Measured) -> str:
     found = dig(m.card.raw, "storage") or {}
     if not {"dtype", "verdicts_changed", "of"} <= found.keys():
         return "–"
-    word = "changes" if found["dtype"] == "float16" else "float16 would change"
-    return f"{found['dtype']}; {word} {found['verdicts_changed']} of {found['of']:,} verdicts"
+    word = "changed" if found["dtype"] == "float16" else "float16 would change"
+    at = " and ".join(f"{t:.1%}" for t in found.get("judged_at", []))
+    said = f"{found['dtype']}; {word} {found['verdicts_changed']} of {found['of']:,} verdicts"
+    return f"{said} (thresholds {at})" if at else said
 
 
 def about(m: Measured) -> str:

@@ -39,7 +39,7 @@ def app(models):
     return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
 
 
-def press(app, name="Ball"):
+def press(app, name="Clouds"):
     (number,) = [i for i, sample in enumerate(samples()) if sample.name == name]
     return app.button(f"sample{number}").click().run()
 
@@ -90,8 +90,6 @@ def test_picked_model_gives_the_verdict_and_stays_picked(app):
     assert "photograph" in app.header[0].value
     app.selectbox(key="model").set_value("paper_cnn").run()
     assert "AI-generated" in app.header[0].value
-    press(app, "Rings")
-    assert "AI-generated" in app.header[0].value
     app.switch_page("pages/study/dataset.py").run()
     app.switch_page("pages/check/one_image.py").run()
     assert app.selectbox(key="model").value == "paper_cnn"
@@ -134,16 +132,27 @@ def test_all_answers_stand_in_a_table_and_a_plot(app):
     assert "Can't tell" in found["resnet50"][0]
     (plot,) = app.get("plotly_chart")
     assert "paper_cnn 95.3 %, AI-generated" in plot.proto.alt
+    # One that says the opposite takes the verdict away, with its name.
+    assert "Can't tell" in app.header[0].value
+    assert "`paper_cnn` says the opposite" in app.warning[0].value
     # It stays on for the next image.
     press(app, "Rings")
     assert len(rows(app)) == 3
+
+
+def test_models_that_only_hold_back_leave_the_verdict(app, models):
+    shutil.rmtree(models / "paper_cnn")
+    press(app.run())
+    app.toggle(key="ask_all").set_value(True).run()
+    assert "photograph" in app.header[0].value
+    assert "models disagree" not in words(app)
 
 
 def test_a_large_image_gets_no_verdict_of_any(app):
     press(app.run(), "Large sunset")
     app.toggle(key="ask_all").set_value(True).run()
     assert "None of the 3 models can tell." in words(app)
-    assert "not of the size that the models judge" in words(app)
+    assert "not of the kind that the models judge" in words(app)
     assert all("Can't tell" in row[0] for row in rows(app).values())
     assert not app.get("plotly_chart")
 

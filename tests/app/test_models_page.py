@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cifake_core import artifacts
 from pages.parts.model_trials import stress_path
 
 ROOT = Path(__file__).resolve().parents[2]
-VIEWS = ("Curves", "Threshold", "Confidence", "Stress", "Classes", "Cost", "Training")
+VIEWS = ("Curves", "Threshold", "Confidence", "Promise", "Stress", "Classes", "Cost", "Training")
 THREE = {"lens": 4.0, "paper_cnn": 2.5, "resnet50": 3.0}
 COMMAND = "python -m train.evaluate --model"
 
@@ -73,7 +74,38 @@ def test_every_view_of_what_ships(start):
         assert not app.error
 
 
-@pytest.mark.parametrize("view", VIEWS)
+def test_what_is_promised_stands_beside_what_was_measured(start, three):
+    """On 400 images made by arithmetic; the last row is worked out from their logits."""
+    models, folder = three
+
+    def edit(found):
+        found["test"]["official"]["real_called_fake"] = {
+            "share": 0.0123,
+            "interval_95": [0.01, 0.02],
+        }
+
+    change(folder, "lens", edit)
+    table = look(start(models, folder), "Promise").table[-1].value.set_index("")
+    assert table["lens"]["Measured: photographs called AI-generated"] == "1.23% (1.00% to 2.00%)"
+    assert table["paper_cnn"]["Measured: photographs called AI-generated"] == "–"
+    assert table["lens"]["Promised: mistaken, of each class"] == "0.50%"
+    share = table["lens"]["Not answered if 99.5% are to be right"]
+    assert share == "–" or 0 <= float(share.rstrip("%")) < 100
+
+
+def test_limits_of_what_ships_and_of_models_never_measured(start, three):
+    shipped = look(start(), "Limits")
+    text = words(shipped)
+    assert "0.5 is a coin flip" in text
+    reduced, recognised = (t.value for t in shipped.table[-2:])
+    assert set(reduced["Model"]) == set(artifacts.available())
+    assert "pictures, as they are" in recognised["Image"].tolist()
+    assert set(recognised.columns) == {"Image", *artifacts.available()}
+    other = look(start(*three), "Limits")
+    assert "Not measured yet" in words(other)
+
+
+@pytest.mark.parametrize("view", [v for v in VIEWS if v != "Promise"])
 def test_every_view_of_three_models(start, three, view):
     app = look(start(*three), view)
     assert not app.info

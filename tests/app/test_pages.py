@@ -8,6 +8,7 @@ import hostile
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cifake_core.artifacts import read_card
 from cifake_core.explain import Method
 from cifake_core.samples import samples
 
@@ -44,7 +45,28 @@ def test_every_sample_gets_an_answer(app, name):
     assert not app.exception
     assert any(answer in app.header[0].value for answer in ANSWERS)
     assert "drawn by arithmetic" in words(app)
-    assert ("Probability of AI-generated" in words(app)) == (name != "Large sunset")
+    # Only random clouds have the spectrum and the compression of the data set's images.
+    assert ("Probability of AI-generated" in words(app)) == (name == "Clouds")
+    assert ("Can't tell" in app.header[0].value) == (name != "Clouds")
+
+
+def test_the_raw_reading_of_a_strange_image_is_behind_a_click(app):
+    press_sample(app.run(), "Rings")
+    assert "raw reading" not in words(app)
+    app.toggle("raw").set_value(True).run()
+    assert "raw reading" in words(app)
+    assert "not a verdict" in words(app)
+
+
+def test_what_an_answer_promises_is_said(app):
+    press_sample(app.run(), "Clouds")
+    error = read_card("lens").raw["calibration"]["promised_error"]
+    assert f"at most 1 in {1 / error:.0f} is called AI-generated" in " ".join(words(app).split())
+
+
+def test_the_stability_of_a_verdict_is_shown(app):
+    press_sample(app.run(), "Clouds")
+    assert "small changes keep the verdict" in " ".join(b.value for b in app.get("markdown"))
 
 
 def test_large_image_is_told_about_its_size(app):

@@ -13,7 +13,7 @@ from cifake_core import images
 from cifake_core.samples import samples
 
 ANSWER = re.compile("photograph|AI-generated$|Can't tell")
-SUNSET = samples()[0].png
+CLOUDS = next(s.png for s in samples() if s.name == "Clouds")
 
 
 def upload(page, data: bytes, name: str = "picture.png", kind: str = "image/png") -> None:
@@ -40,7 +40,7 @@ def overflow(page) -> int:
 
 def test_upload_verdict_heatmap_and_downloads(open_page, screenshot):
     page = open_page()
-    upload(page, SUNSET)
+    upload(page, CLOUDS)
     expect(verdict(page)).to_be_visible()
     expect(page.get_by_text("Probability of AI-generated")).to_be_visible()
     heatmap = page.get_by_alt_text(re.compile("^Grad-CAM, evidence for"))
@@ -71,7 +71,7 @@ def test_upload_verdict_heatmap_and_downloads(open_page, screenshot):
 
 def test_target_can_be_switched(open_page):
     page = open_page()
-    upload(page, SUNSET)
+    upload(page, CLOUDS)
     heatmaps_loaded(page)
     for answer, words in (("Why real?", "real"), ("Why AI-generated?", "AI-generated")):
         page.get_by_role("radio", name=answer).click()
@@ -101,7 +101,7 @@ def test_bad_files_get_one_sentence_and_the_next_upload_works(open_page):
 
 def test_file_name_is_never_markup(open_page):
     page = open_page()
-    upload(page, SUNSET, "<img src=x onerror=alert(1)> **bold** :red[x].png")
+    upload(page, CLOUDS, "<img src=x onerror=alert(1)> **bold** :red[x].png")
     expect(verdict(page)).to_be_visible()
     assert page.locator("img[src='x']").count() == 0
     assert page.locator("strong", has_text="bold").count() == 0
@@ -140,7 +140,7 @@ def test_dataset_page(open_page, screenshot):
 @pytest.mark.parametrize(("width", "dark"), [(390, False), (390, True), (1100, True)])
 def test_phone_width_and_dark_mode(open_page, screenshot, width, dark):
     page = open_page(width, dark)
-    upload(page, SUNSET)
+    upload(page, CLOUDS)
     expect(verdict(page)).to_be_visible()
     heatmaps_loaded(page)
     assert overflow(page) <= 0
@@ -151,7 +151,7 @@ def test_phone_width_and_dark_mode(open_page, screenshot, width, dark):
 
 def test_every_picture_has_alt_text(open_page):
     page = open_page()
-    upload(page, SUNSET)
+    upload(page, CLOUDS)
     heatmaps_loaded(page)
     pictures = page.get_by_test_id("stMain").locator("img")
     expect(pictures.nth(3)).to_be_visible()

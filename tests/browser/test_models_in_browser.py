@@ -84,4 +84,9 @@ def test_every_view_fits_a_phone(open_page, screenshot, dark):
         page.get_by_role("radio", name=view).click()
         drawn(page, count)
         assert overflow(page) <= 0, view
+    for view, words in (("Promise", "What an answer promises"), ("Limits", "cannot do")):
+        page.get_by_role("radio", name=view).click()
+        expect(page.get_by_role("heading", name=words)).to_be_visible(timeout=30_000)
+        drawn(page, 0)
+        assert overflow(page) <= 0, view
     screenshot(page, f"models_390_{'dark' if dark else 'light'}")

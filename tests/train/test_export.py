@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from scipy.optimize import brentq
 
 from cifake_core import artifacts, dataset, models
 from cifake_core.errors import ArtifactError, ConfigError
@@ -120,9 +121,13 @@ def test_half_precision_is_on_disk_and_changed_no_verdict(tiny, data):
     storage = card.raw["storage"]
     assert storage["dtype"] == "float16"
     assert storage["verdicts_changed"] == 0
+    assert storage["judged_at"] == [card.calibration.real_to, card.calibration.fake_from]
     assert storage["of"] == len(dataset.validation_indices(data.train))
     assert storage["largest_change"] < 0.01
-    assert storage["bytes_float16"] == sum(f["bytes"] for f in card.raw["files"].values())
+    files = card.raw["files"]
+    assert storage["bytes_float16"] == sum(
+        files[name]["bytes"] for name in (artifacts.WEIGHTS, artifacts.GRAPH)
+    )
     assert storage["bytes_float16"] < storage["bytes_float32"]
     found = []
     with h5py.File(tiny / artifacts.WEIGHTS) as file:
@@ -163,7 +168,7 @@ def test_calibration_is_that_of_the_logits_that_ship(tiny, data):
     fitted = export.fit(logits, data.train.labels[rows] == REAL)
     assert card.calibration.temperature == pytest.approx(fitted.temperature, rel=1e-3)
     moved = card.raw["storage"]["thresholds_moved"]
-    assert card.calibration.fake_from == pytest.approx(fitted.fake_from - moved, abs=2e-4)
+    assert card.calibration.fake_from == pytest.approx(fitted.fake_from + moved, abs=2e-4)
 
 
 @pytest.mark.parametrize("mirror", [False, True])
@@ -292,17 +297,19 @@ def test_float16_is_chosen_where_no_verdict_changes():
 def test_thresholds_move_off_an_image_that_rounding_moves_across():
     logits, is_real = labelled()
     fitted = export.fit(logits, is_real)
-    confidence = np.abs(fitted.p_fake(logits) - 0.5) + 0.5
-    nearest = np.argmin(np.where(confidence >= fitted.fake_from, confidence, 2))
-    full = logits.copy()
-    full[nearest] *= 0.999  # as float32 it would have been uncertain
-    pair = candidate("float32", full), candidate("float16", logits)
+    p_fake = fitted.p_fake(logits)
+    nearest = np.argmin(np.where(p_fake >= fitted.fake_from, p_fake, 2))
+    half = logits.copy()
+    half[nearest] = brentq(lambda x: fitted.p_fake(x) - fitted.fake_from - 1e-6, -20, 20)
+    full = half.copy()
+    full[nearest] += 1e-4  # as float32 it would have been uncertain
+    pair = candidate("float32", full), candidate("float16", half)
     chosen, calibration, storage = export.choose_precision(*pair, is_real)
     assert chosen is pair[1]
     assert storage["verdicts_changed_as_fitted"] == 1
     assert storage["verdicts_changed"] == 0
     assert 0 < storage["thresholds_moved"] <= export.MOVES * 1e-4
-    assert calibration.fake_from + calibration.real_to == pytest.approx(1)
+    assert calibration.fake_from > fitted.fake_from
     np.testing.assert_array_equal(*(export.verdicts(calibration, c.logits) for c in pair))
 
 

@@ -1,0 +1,114 @@
+"""What image generators leave in a file's texts, and how to name it.
+
+Sources: the programs' own writers (AUTOMATIC1111 `modules/images.py`, ComfyUI `nodes.py`, InvokeAI,
+Fooocus, SwarmUI, NovelAI, Midjourney), IPTC's Digital Source Type vocabulary
+(https://cv.iptc.org/newscodes/digitalsourcetype/) and China's GB 45438-2025 (AIGC).
+"""
+
+from __future__ import annotations
+
+import re
+
+_KEYWORDS = {
+    "parameters": "Generation settings, as AUTOMATIC1111 and others write them",
+    "workflow": "ComfyUI workflow",
+    "prompt": "Prompt",
+    "negative_prompt": "Negative prompt",
+    "negative prompt": "Negative prompt",
+    "invokeai_metadata": "InvokeAI settings",
+    "invokeai_graph": "InvokeAI graph",
+    "invokeai_workflow": "InvokeAI workflow",
+    "sd-metadata": "InvokeAI settings",
+    "dream": "InvokeAI prompt",
+    "fooocus_scheme": "Fooocus settings",
+    "generation_data": "Generation settings",
+    "aigc": "Label of AI-generated content (AIGC)",
+}
+MAX_SEARCHED = 20_000  # characters, for the patterns' sake
+# Of texts that any program may write: only what no caption of a photograph would hold.
+_PATTERNS = (
+    (re.compile(r"\"class_type\"\s{0,9}:|^(?:prompt|workflow):\s{0,9}\{"), "ComfyUI workflow"),
+    (re.compile(r"\"sui_image_params\""), "SwarmUI settings"),
+    (
+        re.compile(r"\bSteps: \d{1,4}, .{0,200}?(?:Sampler|CFG scale|Seed): "),
+        _KEYWORDS["parameters"],
+    ),
+    (re.compile(r"\"sampler(?:_name)?\"\s{0,9}:\s{0,9}\"|\"cfg_?scale\""), "Generation settings"),
+    (re.compile(r"\bJob ID: [0-9a-f]{8}-|\s--(?:v|niji|ar|stylize) [\d.:]+"), "Midjourney prompt"),
+    (re.compile(r"\"AIGC\"|\"ContentProducer\""), _KEYWORDS["aigc"]),
+)
+_NAMES = re.compile(
+    r"\b(?:stable[ _-]?diffusion|sdxl|automatic1111|comfyui|invokeai|novelai|midjourney|fooocus"
+    r"|swarmui|dall[·.e -]{1,3}\d?|adobe firefly|firefly (?:image|video)|openai|chatgpt|gpt-?image"
+    r"|gpt-?4o|google imagen|imagen \d|gemini|google ai|made with ai|flux[. -]?[12]|ideogram"
+    r"|leonardo[. ]ai|bing image creator|microsoft designer|draw things|stability ?ai|nightcafe"
+    r"|craiyon|dreamstudio|grok|recraft|seedream|jimeng|nano banana)(?![a-z])",
+    re.IGNORECASE,
+)
+
+_CAMERA, _AI, _OTHER = "camera", "generator", "software"
+SOURCE_TYPES: dict[str, tuple[str, str]] = {
+    "trainedAlgorithmicMedia": (_AI, "made by a generative model"),
+    "trainedAlgorithmicData": (_AI, "data made by a generative model"),
+    "compositeWithTrainedAlgorithmicMedia": (_AI, "in part made by a generative model"),
+    "compositeSynthetic": (_AI, "put together, with synthetic parts"),
+    "algorithmicMedia": (_OTHER, "made by an algorithm that was not trained on images"),
+    "algorithmicallyEnhanced": (_OTHER, "enhanced by an algorithm"),
+    "composite": (_OTHER, "put together from several images"),
+    "compositeCapture": (_OTHER, "put together from several photographs"),
+    "dataDrivenMedia": (_OTHER, "drawn from data"),
+    "digitalArt": (_OTHER, "drawn by a person with digital tools"),
+    "digitalCreation": (_OTHER, "made by a person with digital tools"),
+    "humanEdits": (_OTHER, "edited by a person"),
+    "minorHumanEdits": (_OTHER, "edited a little by a person"),
+    "screenCapture": (_OTHER, "a picture of a screen"),
+    "virtualRecording": (_OTHER, "recorded in a virtual scene"),
+    "computationalCapture": (_CAMERA, "taken by a camera that computes the picture"),
+    "digitalCapture": (_CAMERA, "taken by a digital camera"),
+    "negativeFilm": (_CAMERA, "digitised from film"),
+    "positiveFilm": (_CAMERA, "digitised from film"),
+    "print": (_CAMERA, "digitised from a print"),
+}
+
+
+def source_type(address: str) -> tuple[str, str]:
+    """Kind of finding and words for a Digital Source Type; the raw word where it is not known."""
+    word = address.rstrip("/").rpartition("/")[2]
+    return SOURCE_TYPES.get(word, (_OTHER, word))
+
+
+def names_generator(program: str) -> bool:
+    """Whether the name of a program, as a file states it, is that of an image generator."""
+    return _NAMES.search(program[:500]) is not None
+
+
+def trace(keyword: str, text: str) -> str | None:
+    """What kind of a generator's text this is; None if it is nothing known.
+
+    Args:
+        keyword: the text's name in the file, "" where the place has none.
+    """
+    found = _KEYWORDS.get(keyword.strip().lower())
+    if found in (None, "Prompt", _KEYWORDS["parameters"]):
+        for pattern, label in _PATTERNS:
+            if pattern.search(text, 0, MAX_SEARCHED):
+                return label
+    return found
+
+
+_NODE = re.compile(r"\"(?:class_type|type)\"\s{0,9}:\s{0,9}\"([\w .()/|+-]{1,60})\"")
+_MODEL = re.compile(r"\"(?:ckpt_name|unet_name|model_name)\"\s{0,9}:\s{0,9}\"([^\"]{1,120})\"")
+
+
+def gist(text: str) -> str:
+    """A workflow's models and steps, which a thousand lines of JSON would hide; else the text."""
+    nodes = list(dict.fromkeys(_NODE.findall(text)))
+    if not nodes or ("class_type" not in text and '"nodes"' not in text):
+        return text
+    models = list(dict.fromkeys(_MODEL.findall(text)))[:3]
+    return "; ".join(
+        [
+            *(f"model {name}" for name in models),
+            "steps: " + ", ".join(nodes[:8]) + (" …" if len(nodes) > 8 else ""),
+        ]
+    )

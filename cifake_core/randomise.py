@@ -1,0 +1,63 @@
+"""A model that forgets, from the answer down (Adebayo et al. 2018, arXiv:1810.03292).
+
+A heatmap of it that looks like the trained model's was never about what was learned.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+
+def learned(model: keras.Model) -> list[list[str]]:
+    """Names of the layers with weights, from the logit down to the image.
+
+    A layer without a kernel (batch normalisation) goes with the one below it: apart, neither
+    would be what a reader calls a layer. One that is used twice counts once.
+    """
+    groups: list[list[str]] = []
+    for layer in model.layers:  # from the image up
+        names = [w.name for w in layer.weights]
+        if "kernel" in names or (names and not groups):
+            groups.append([layer.name])
+        elif names:
+            groups[-1].append(layer.name)
+    return groups[::-1]
+
+
+def randomised(model: keras.Model, depth: int, seed: int = 0) -> keras.Model:
+    """A copy whose top ``depth`` groups of :func:`learned` have fresh weights.
+
+    Each weight is drawn by its layer's own initialiser. That includes batch normalisation's scale,
+    shift, mean and variance: they were learned, or measured behind weights that are gone. The same
+    seed gives a layer the same weights at every depth, so that each depth adds to the one before.
+
+    Raises:
+        ValueError: the model has not so many groups.
+    """
+    import keras
+
+    groups = learned(model)
+    if not 0 <= depth <= len(groups):
+        raise ValueError(f"{depth} layers cannot be randomised, there are {len(groups)}")
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    for name in (name for group in groups[:depth] for name in group):
+        layer = copy.get_layer(name)
+        for weight in layer.weights:
+            weight.assign(_fresh(layer, weight, seed))
+    return copy
+
+
+def _fresh(layer, weight, seed: int):
+    initialiser = getattr(layer, f"{weight.name}_initializer", None) or layer.depthwise_initializer
+    settings = initialiser.get_config()
+    if "seed" in settings:
+        own = zlib.crc32(f"{layer.name}/{weight.name}".encode())  # hash() differs in each process
+        settings["seed"] = int(np.random.SeedSequence([seed, own]).generate_state(1)[0] >> 1)
+    return initialiser.__class__.from_config(settings)(weight.shape, weight.dtype)

@@ -1,0 +1,141 @@
+"""What if the image were changed: every strength of a change judged at once, and where it flips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cifake_core import perturb
+from cifake_core.calibration import Calibration, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change and the strengths it is tried at.
+
+    Attributes:
+        settings: ascending.
+        neutral: of ``settings``, the one that changes least; for most nothing at all.
+        start: of ``settings``, one that can be seen.
+        unit: of a setting as people say it, which is ``scale`` times the number.
+        words: how people say it, with "{0}" for that number.
+        apply: (N, S, S, 3) uint8 and a setting to changed images.
+    """
+
+    name: str
+    title: str
+    settings: tuple[float, ...]
+    neutral: float
+    start: float
+    unit: str
+    words: str
+    apply: Callable[[np.ndarray, float], np.ndarray]
+    scale: float = 1.0
+
+    def say(self, setting: float) -> str:
+        return self.words.format(round(setting * self.scale, 6))
+
+    def batch(self, pixels: np.ndarray) -> np.ndarray:
+        """(K, S, S, 3) uint8: one (S, S, 3) image at each of the K settings."""
+        return np.concatenate([self.apply(pixels[None], s) for s in self.settings])
+
+    @property
+    def ways(self) -> list[list[int]]:
+        """Indices of ``settings`` from the neutral one to either end, where there is such a way."""
+        middle = self.settings.index(self.neutral)
+        ways = [list(range(middle, -1, -1)), list(range(middle, len(self.settings)))]
+        return [way for way in ways if len(way) > 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """A hidden rectangle, in pixels; see :func:`cifake_core.perturb.cover`."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    fill: str = "mean"
+
+    def apply(self, images: np.ndarray) -> np.ndarray:
+        return perturb.cover(images, self.left, self.top, self.width, self.height, self.fill)
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """From this setting on, away from the neutral one, the verdict is another."""
+
+    setting: float
+    verdict: Verdict
+
+
+def changes(size: int) -> tuple[Change, ...]:
+    """Every change on offer for (S, S, 3) images of S = ``size``, at 17 to 41 strengths each."""
+    far, small = size // 4, max(2, size // 8)
+    moves, sides = _steps(-far, far, 1), "{0:g}x{0:g} px"
+
+    # fmt: off
+    return (
+        Change("jpeg", "JPEG quality", _steps(4, 100, 3), 100, 40, "100 is best", "{:g}",
+               perturb.jpeg),
+        Change("blur", "Blur", _steps(0, 3, 0.1), 0, 0.8, "px", "{:g} px", _blur),
+        Change("noise", "Noise", _steps(0, 0.3, 0.01), 0, 0.05, "%", "{:g} %", perturb.noise, 100),
+        Change("brightness", "Brightness", _steps(-0.5, 0.5, 0.025), 0, 0.2, "%", "{:+g} %",
+               perturb.brightness, 100),
+        Change("contrast", "Contrast", _steps(0.25, 1.75, 0.05), 1, 0.6, "%", "{:g} %",
+               perturb.contrast, 100),
+        Change("shift_x", "Horizontal shift", moves, 0, 3, "px, + is right", "{:+g} px",
+               lambda images, dx: perturb.shift(images, int(dx), 0)),
+        Change("shift_y", "Vertical shift", moves, 0, 3, "px, + is down", "{:+g} px",
+               lambda images, dy: perturb.shift(images, 0, int(dy))),
+        Change("crop", "Crop", _steps(far, size, 1), size, size - small, "px a side", sides,
+               lambda images, side: perturb.crop(images, int(side))),
+        Change("resize", "Resize", _steps(small, size, 1), size, size - small, "px a side",
+               sides, lambda images, side: perturb.resize(images, int(side))),
+    )
+    # fmt: on
+
+
+def curve(
+    logits_of: Callable[[np.ndarray], np.ndarray],
+    calibration: Calibration,
+    pixels: np.ndarray,
+    change: Change | None = None,
+    cover: Cover | None = None,
+) -> np.ndarray:
+    """Calibrated p_fake of one (S, S, 3) uint8 image, in one batch.
+
+    Returns:
+        (1 + K,) float64: of the image as it is, then at each setting of ``change``, or once where
+        there is none; each changed image with the ``cover`` on top.
+    """
+    changed = pixels[None] if change is None else change.batch(pixels)
+    if cover is not None:
+        changed = cover.apply(changed)
+    return calibration.p_fake(logits_of(np.concatenate([pixels[None], changed])))
+
+
+def flips(before: Verdict, verdicts: Sequence[Verdict], settings: Sequence[float]) -> list[Flip]:
+    """Every setting at which the verdict becomes another one, weakest first.
+
+    Args:
+        before: on the image as it is.
+        verdicts: at each of ``settings``, which go from the weakest to the strongest.
+    """
+    found, now = [], before
+    for verdict, setting in zip(verdicts, settings, strict=True):
+        if verdict is not now:
+            found.append(Flip(setting, verdict))
+        now = verdict
+    return found
+
+
+def _steps(first: float, last: float, step: float) -> tuple[float, ...]:
+    count = round((last - first) / step)
+    return tuple(round(first + i * step, 6) for i in range(count + 1))
+
+
+def _blur(images: np.ndarray, sigma: float) -> np.ndarray:
+    return perturb.blur(images, sigma) if sigma > 0 else images.copy()

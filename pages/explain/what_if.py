@@ -1,0 +1,46 @@
+"""What if the image were changed: the verdict before and after, and where it flips."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.parts import engine, picker, sources, what_if
+
+HELP = """
+- **Changed** is the same image after one change, and the covered part on top if you want one. The
+  model gets exactly the pixels that you see.
+- **The curve** shows the probability of AI-generated for every strength on the slider. Where it
+  crosses from one shaded zone into another, the verdict flips.
+- **A flip is no crime.** If the picture can hardly be recognised any more, another answer is
+  fair. Look out for flips where you see no difference: there the model stands on thin ice.
+- **JPEG has a memory.** All images of CIFAKE were saved at quality 75 before. Saving one again near
+  75 changes it less than at 90, so the curve need not run steadily.
+- **“Can't tell”** is the honest answer to a spoiled image. A model that says “real” to whatever is
+  blurred has not learned what real is: it looks for fine texture, and blur takes that away.
+- **The two heatmaps** share one scale. If the second is paler, that evidence has faded.
+- **These are readings, not verdicts to use.** The change itself can make an image unlike everything
+  the model has learned from; then the number is what the model says, and no more.
+"""
+
+st.title("What if?", anchor=False)
+st.markdown(
+    "Change an image a little or a lot, cover a part of it, and watch what becomes of the model's "
+    "answer."
+)
+detector = engine.detector(picker.choose())
+chosen = sources.choose()
+if chosen is not None:
+    result = engine.analysis(chosen.data, detector)
+    st.divider()
+    if isinstance(result, str):
+        st.error(result, icon=":material/broken_image:")
+    else:
+        if not result.in_domain:
+            st.info(
+                f"{result.doubts[0]} What follows is the model's raw reading, not a verdict to "
+                "rely on.",
+                icon=":material/info:",
+            )
+        what_if.show(result, detector)
+with st.expander("How to read this"):
+    st.markdown(HELP)

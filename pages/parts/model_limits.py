@@ -1,0 +1,159 @@
+"""What the models promise, and what they cannot do: measured on test images and far from them."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from cifake_core import artifacts, curves
+from cifake_core.artifacts import Card
+from cifake_core.catalogue import dig
+from pages.parts import evidence
+from pages.parts.evidence import Measured
+from pages.parts.model_views import Models, said, with_evidence
+
+RIGHT = 0.995  # the accuracy that the table asks the price of
+MEASURE = "python -m train.outside --pictures PICTURES.tar"
+
+
+def show_promise(models: Models) -> None:
+    """The thresholds' guarantee and what became of it on test images."""
+    st.subheader("What an answer promises", anchor=False)
+    found = with_evidence(models, lambda m: m.scores, "What the thresholds hold")
+    if not found:
+        return
+    official = {m.name: dig(m.evidence, "test", "official") for m in found}
+    table = {
+        "Promised: mistaken, of each class": [
+            said(dig(m.card.raw, "calibration", "promised_error"), ".2%") for m in found
+        ],
+        "Measured: photographs called AI-generated": [
+            rate(dig(official[m.name], "real_called_fake")) for m in found
+        ],
+        "Measured: AI-generated called real": [
+            rate(dig(official[m.name], "fake_called_real")) for m in found
+        ],
+        "Not answered": [said(unanswered(official[m.name]), ".1%") for m in found],
+        f"Not answered if {RIGHT:.1%} are to be right": [said(price(m), ".1%") for m in found],
+        "Its own images turned away as strange": [
+            rate(dig(m.evidence, "gate", "turned_away")) for m in found
+        ],
+    }
+    st.table(
+        {"": list(table)}
+        | {m.name: [cells[i] for cells in table.values()] for i, m in enumerate(found)},
+        border="horizontal",
+        hide_index=True,
+        alt="Promised and measured mistakes, a column for each model",
+    )
+    st.caption(
+        "The thresholds were set on validation images (class-conditional conformal prediction): of "
+        "new images of a class, drawn as those were, at most the promised share gets the other "
+        "class's verdict, on average over such sets of validation images. It holds for images like "
+        "those of CIFAKE and for no others. In brackets: the 95 % interval on the test images."
+    )
+
+
+def show_limits(models: Models) -> None:
+    """The table "what this model cannot do"."""
+    st.subheader("What these models cannot do", anchor=False)
+    found = evidence.read("outside")
+    measured = {m.name: row for m in models if (row := outside(m.card))}
+    if not measured:
+        st.info(f"Not measured yet for these weights: `{MEASURE}` does it.", icon=":material/info:")
+        return
+    pictures = dig(found, "pictures") or {}
+    st.markdown(
+        f"{pictures.get('real', 0)} ordinary photographs and {pictures.get('fake', 0)} pictures by "
+        "Stable Diffusion, large as people have them, were reduced to 32x32 pixels in "
+        "eight ways and saved as the data set was. Then every model had to answer."
+    )
+    st.table(
+        [
+            {
+                "Model": name,
+                "AUROC, worst and best way": span(row["reduced"], "auroc"),
+                "gives a sure answer": span(row["reduced"], "sure_share", ".0%"),
+                "of those right": span(row["reduced"], "right_of_sure", ".0%"),
+            }
+            for name, row in measured.items()
+        ],
+        border="horizontal",
+        hide_index=True,
+        alt="What each model makes of large pictures that were reduced",
+    )
+    own = [dig(m.evidence, "test", "official", "auroc") for m in models if m.name in measured]
+    least = ""
+    if None not in own:
+        least = f", and none has less than {math.floor(100 * min(own)) / 100} on CIFAKE"
+    st.caption(
+        f"AUROC 0.5 is a coin flip{least}. “Sure” is by the thresholds alone: this app gives no "
+        "verdict on pictures of other sizes."
+    )
+    st.subheader("Which of such images are recognised as strange?", anchor=False)
+    kinds = {(r["kind"], r["how"]): None for row in measured.values() for r in row["recognised"]}
+    st.table(
+        [
+            {"Image": f"{kind}, {how}"}
+            | {name: share(row["recognised"], kind, how) for name, row in measured.items()}
+            for kind, how in kinds
+        ],
+        border="horizontal",
+        hide_index=True,
+        alt="Share of strange images that get no verdict, a column for each model",
+    )
+    st.caption(
+        "Such an image gets “can't tell” and the reason. Noise, blanks, drawings, scans and "
+        "screenshots were drawn by arithmetic. Photographs and generated pictures that somebody "
+        "reduced to 32x32 pixels and saved with the very JPEG settings of the data set look like "
+        "the data set: most of them slip through, and their verdict is worth little."
+    )
+
+
+def coin_flip(card: Card) -> str:
+    """How good a model's raw readings of other images were measured to be, in a sentence."""
+    row = outside(card)
+    if not row:
+        return ""
+    return (
+        f"On large pictures reduced to its size its AUROC was {span(row['reduced'], 'auroc')}, "
+        "where 0.5 is a coin flip; see “The models”, view “Limits”."
+    )
+
+
+def outside(card: Card) -> dict | None:
+    """What was measured of exactly these weights, or None."""
+    row = dig(evidence.read("outside"), "models", card.name)
+    weights = dig(card.raw, "files", artifacts.WEIGHTS, "sha256")
+    return row if weights and dig(row, "weights_sha256") == weights else None
+
+
+def price(m: Measured) -> float | None:
+    """The smallest share left unanswered with which ``RIGHT`` of the rest are right."""
+    p_fake = m.p_fake()
+    confidence = abs(p_fake - 0.5)
+    return curves.unanswered_for(confidence, (p_fake >= 0.5) == m.scores.is_fake, RIGHT)
+
+
+def unanswered(figures: dict | None) -> float | None:
+    answered = dig(figures, "answered_share")
+    return None if answered is None else 1 - answered
+
+
+def rate(found: dict | None) -> str:
+    """A share with its interval."""
+    if dig(found, "share") is None or not dig(found, "interval_95"):
+        return "–"
+    low, high = found["interval_95"]
+    return f"{found['share']:.2%} ({low:.2%} to {high:.2%})"
+
+
+def span(rows: list[dict], key: str, form: str = ".2f") -> str:
+    values = [row[key] for row in rows if row.get(key) is not None]
+    return f"{min(values):{form}} to {max(values):{form}}" if values else "–"
+
+
+def share(rows: list[dict], kind: str, how: str) -> str:
+    row = next((r for r in rows if (r["kind"], r["how"]) == (kind, how)), None)
+    return "–" if row is None else f"{row['share']:.1%} of {row['n']}"

@@ -1,0 +1,52 @@
+"""Whether the verdict holds under changes that nobody would see, as a badge."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cifake_core.calibration import Verdict
+from cifake_core.stability import TINY, Stability
+from pages.parts.ask_all import ANSWER_WORDS
+
+
+def show(stability: Stability) -> None:
+    """A badge and, one click away, what changed the verdict and what was tried."""
+    # Blue, orange and grey are the answers' own colours.
+    icon, colour = ":material/vibration:", "yellow"
+    if stability.verdict is Verdict.UNCERTAIN:
+        icon, colour = ":material/question_mark:", "gray"
+    elif stability.kept == stability.total:
+        icon, colour = ":material/check_circle:", "green"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(headline(stability), icon=icon, color=colour)
+        with st.popover("Which changes?", type="tertiary"):
+            st.markdown(details(stability))
+
+
+def headline(stability: Stability) -> str:
+    count = f"{stability.kept} of {stability.total} small changes"
+    if stability.verdict is Verdict.UNCERTAIN:
+        return f"Undecided: {count} leave it so"
+    word = "Stable" if stability.kept == stability.total else "Shaky"
+    return f"{word}: {count} keep the verdict"
+
+
+def details(stability: Stability) -> str:
+    """What each kind of change did, a sentence each, in Markdown."""
+    sentences = [
+        f"{stability.total} changes that nobody would see were tried on the image. The model's "
+        f"reading of it as it is: *{ANSWER_WORDS[stability.verdict]}*."
+    ]
+    if stability.reversed:
+        sentences.append(f"**Turned into its opposite** by {_listed(stability.reversed)}.")
+    if stability.lost:
+        sentences.append(f"**Made “can't tell”** by {_listed(stability.lost)}.")
+    if stability.verdict is Verdict.UNCERTAIN and stability.kept < stability.total:
+        gained = stability.total - stability.kept
+        sentences.append(f"{gained} of them would bring a verdict.")
+    sentences.append(f"Tried: {_listed(tuple(t.label for t in TINY))}.")
+    return "\n\n".join(sentences)
+
+
+def _listed(labels: tuple[str, ...]) -> str:
+    return ", ".join(labels[:-1]) + " and " + labels[-1] if len(labels) > 1 else labels[0]

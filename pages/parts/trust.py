@@ -1,0 +1,187 @@
+"""A heatmap of the model beside one of a copy that forgot: the live experiment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from cifake_core import artifacts, faithfulness, randomise, render
+from cifake_core.explain import BY_TENSORFLOW, METHOD_WORDS, Explainer, Heatmap, Method
+from cifake_core.explain_occlusion import occlusion
+from cifake_core.pipeline import Analysis, Detector
+from cifake_core.shelf import Shelf
+from pages.parts import engine
+from pages.parts.heatmaps import TARGETS
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A Keras model of which some layers forgot, and what draws its heatmaps."""
+
+    model: keras.Model
+    explainer: Explainer
+
+    def heatmap(self, pixels, method: Method, target: int) -> Heatmap:
+        if method is not Method.OCCLUSION:
+            return self.explainer.heatmap(pixels, method, target)
+        values = occlusion(lambda b: self.model(b, training=False).numpy()[:, 0], pixels, target)
+        return Heatmap(values, method, method, target)
+
+
+METHODS = [m for m in Method if m in BY_TENSORFLOW or m is Method.OCCLUSION]
+KEPT = 6  # copies in the whole process; each is dear to make and a few MB
+DRAWS = (1, 2, 3)
+_copies: Shelf[Copy] = Shelf(KEPT)
+_trained: Shelf[keras.Model] = Shelf(2)
+# The same words whatever the class finds: below the first the maps share little, above the second
+# hardly anything has changed.
+LITTLE, SAME = 0.3, 0.7
+
+
+def show(analysis: Analysis, model: Detector) -> None:
+    """Redrawn alone when a control moves and, while TensorFlow is loading, each second."""
+    loading = not engine.load_heatmaps(model).done()
+    # As in heatmaps.py: the fragment holds the model only while that loads.
+    st.fragment(_draw, run_every=1.0 if loading else None)(
+        analysis, model.card.name, model if loading else None
+    )
+
+
+def _draw(analysis: Analysis, name: str, held: Detector | None) -> None:
+    model = held or engine.detector(name)
+    loading = not engine.load_heatmaps(model).done()
+    if loading != bool(held):
+        st.rerun()  # before anything is drawn, see heatmaps.py
+    if loading:
+        st.info(
+            "TensorFlow and tf-keras-vis are loading; the experiment appears here by itself.",
+            icon=":material/hourglass_top:",
+        )
+        return
+    if not model.explainer_ready:
+        st.error("TensorFlow could not be loaded, so nothing can be made to forget.")
+        return
+    with st.spinner("Getting a copy of the model …"):  # seen only if it takes time
+        layers = [group[0] for group in randomise.learned(_net(model))]
+    method = st.pills(
+        "Method",
+        METHODS,
+        format_func=METHOD_WORDS.get,
+        default=Method.GRADCAM,
+        required=True,
+        key="trust-method",
+        persist_state="session",
+    )
+    depth = st.slider(
+        "How many layers forget, from the answer down",
+        *(0, len(layers), min(1, len(layers))),
+        key=f"trust-depth-{len(layers)}",
+        persist_state="session",
+    )
+    draw = st.segmented_control(
+        "Random numbers",
+        DRAWS,
+        format_func=lambda n: f"draw {n}",
+        default=1,
+        required=True,
+        key="trust-draw",
+        persist_state="session",
+        help="Other random numbers in the same layers: was it luck?",
+    )
+    if depth:
+        st.caption(f"Forgotten: {_listed(layers[:depth])}.")
+    with st.spinner("The copy forgets, and draws its heatmap …"):
+        before, after = _maps(
+            analysis.opened.sha256,
+            engine.key(model.card),
+            *(method, analysis.leans_to, depth, draw if depth else 0),
+            analysis.opened.prepared.pixels,
+            model,
+        )
+    _pictures(analysis, before, after, depth, len(layers))
+    _figures(analysis, before, after, depth)
+
+
+@st.cache_data(scope="session", max_entries=64, show_spinner=False)
+def _maps(
+    sha256: str, key: str, method: Method, target: int, depth: int, draw: int, _pixels, _model
+) -> tuple[Heatmap, Heatmap]:
+    before = _model.heatmap(_pixels, method, target)
+    if not depth:
+        return before, before
+    return before, _copy(_model, depth, draw).heatmap(_pixels, method, target)
+
+
+def _net(model: Detector) -> keras.Model:
+    """The trained model, from which copies are made."""
+    return _trained.get(engine.key(model.card), lambda: artifacts.load_keras(model.card))
+
+
+def _copy(model: Detector, depth: int, draw: int) -> Copy:
+    trained = _net(model)
+
+    def made() -> Copy:
+        net = randomise.randomised(trained, depth, draw)
+        return Copy(net, Explainer(net, model.card.target_layer, warm_up=False))
+
+    return _copies.get((engine.key(model.card), depth, draw), made)
+
+
+def _pictures(analysis: Analysis, before: Heatmap, after: Heatmap, depth: int, of: int) -> None:
+    pixels = analysis.opened.prepared.pixels
+    titles = ("the trained model", f"the copy, {depth} of {of} layers forgotten")
+    for column, heatmap, title in zip(st.columns(2), (before, after), titles, strict=True):
+        words = f"{METHOD_WORDS[heatmap.method]} of {title}"
+        if heatmap.empty:
+            picture, note = render.enlarge(pixels), ": nothing speaks for the answer"
+        else:
+            picture, note = render.overlay(pixels, heatmap.normalised, 0.6), ""
+        column.image(
+            picture,
+            width="stretch",
+            output_format="PNG",
+            alt=f"{words}{note}",
+            caption=f"{words[0].upper()}{words[1:]}{note}.",
+        )
+    st.image(
+        render.scale_bar(),
+        width="stretch",
+        output_format="PNG",
+        alt="Scale of the colours: no evidence on the left, the most on the right",
+        caption=f"no evidence → most evidence for “{TARGETS[before.target]}”, each map by its own "
+        "strongest spot",
+    )
+
+
+def _figures(analysis: Analysis, before: Heatmap, after: Heatmap, depth: int) -> None:
+    size = len(analysis.opened.prepared.pixels)
+    maps = [faithfulness.fit(h.values, size) for h in (before, after)]
+    ranks, alike = faithfulness.spearman(*maps), faithfulness.ssim(*maps)
+    one, other = st.columns(2)
+    one.metric("Rank correlation", f"{ranks:.2f}")
+    other.metric("SSIM", f"{alike:.2f}")
+    st.markdown(f":material/lightbulb: {_meaning(ranks, depth, before.empty or after.empty)}")
+
+
+def _meaning(ranks: float, depth: int, empty: bool) -> str:
+    if not depth:
+        return "Nothing is forgotten yet: both maps are the same. Move the slider."
+    if empty:
+        return "One of the maps is empty, so there is no order of spots to compare."
+    if abs(ranks) < LITTLE:
+        return "The map has changed: it depended on what these layers had learned."
+    if ranks > SAME:
+        return (
+            "The map has hardly changed, although the model's knowledge in these layers is gone: "
+            "what you see was not about them."
+        )
+    return "The map has changed in part: some of it came from layers that still remember."
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:5])} … {names[-1]}"

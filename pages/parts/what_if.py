@@ -1,0 +1,273 @@
+"""What if the image were changed: the controls, and what every model reads before and after."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+import streamlit as st
+
+from cifake_core import pipeline, render, what_if
+from cifake_core.artifacts import Card
+from cifake_core.calibration import Calibration
+from cifake_core.errors import ArtifactError
+from cifake_core.explain import Heatmap, Method
+from cifake_core.labels import FAKE, REAL
+from cifake_core.perturb import FILLS
+from cifake_core.pipeline import Analysis, Detector
+from cifake_core.what_if import Change, Cover
+from pages.parts import engine, plots, stability
+from pages.parts.heatmaps import TARGETS
+from pages.parts.words import HEADLINES, percent
+
+KEEP = {"persist_state": "session"}
+NOTHING = "Nothing"
+FILL_WORDS = {"mean": "its mean colour", "grey": "grey", "black": "black", "noise": "noise"}
+
+
+def show(analysis: Analysis, model: Detector) -> None:
+    """Everything below the image's choice.
+
+    Not a fragment: a click that meets a run of the whole page would be lost, and saves little.
+    """
+    pixels = analysis.opened.prepared.pixels
+    size = len(pixels)
+    changes = {c.title: c for c in what_if.changes(size)}
+    change = changes.get(
+        st.pills(
+            "What is changed?",
+            [*changes, NOTHING],
+            default="JPEG quality",
+            required=True,
+            key="what_if_change",
+            **KEEP,
+        )
+    )
+    setting = change and st.select_slider(
+        f"{change.title} ({change.unit})",
+        change.settings,
+        change.start,
+        change.say,
+        key=f"what_if_{change.name}_{size}",
+        **KEEP,
+    )
+    cover = choose_cover(size)
+    changed = pixels[None] if change is None else change.apply(pixels[None], setting)
+    after = cover.apply(changed)[0] if cover else changed[0]
+    p_fake = curve(pixels, model.card, change, cover)
+    now = 1 + (change.settings.index(setting) if change else 0)
+    show_readings(pixels, after, p_fake[0], p_fake[now], model.card.calibration)
+    everybody = st.toggle("Ask every model", key="what_if_all", **KEEP)
+    curves = ask_all(pixels, change, cover, model.card.name) if everybody else {}
+    if change:
+        show_curve(change, setting, p_fake, model.card, curves, cover is not None)
+    if everybody:
+        show_table(curves, now, model.card.name)
+    show_heatmaps(pixels, after, model, FAKE if p_fake[0] >= 0.5 else REAL)
+    if analysis.stability is not None:
+        st.subheader("Does it hold under tiny changes?", anchor=False)
+        stability.show(analysis.stability)
+
+
+def choose_cover(size: int) -> Cover | None:
+    if not st.toggle("Cover a part of the image", key="what_if_cover", **KEEP):
+        return None
+    middle = (size * 3 // 8, size * 5 // 8)
+    across, down = st.columns(2)
+    left, right = across.slider(
+        "Covered from left to right (px)", 0, size, middle, key=f"what_if_across_{size}", **KEEP
+    )
+    top, bottom = down.slider(
+        "Covered from top to bottom (px)", 0, size, middle, key=f"what_if_down_{size}", **KEEP
+    )
+    fill = st.segmented_control(
+        "Covered with",
+        FILLS,
+        format_func=FILL_WORDS.get,
+        default="mean",
+        required=True,
+        key="what_if_fill",
+        **KEEP,
+    )
+    return Cover(left, top, right - left, bottom - top, fill)
+
+
+def curve(pixels: np.ndarray, card: Card, change: Change | None, cover: Cover | None) -> np.ndarray:
+    """As :func:`cifake_core.what_if.curve`, kept in the session; may raise ArtifactError."""
+    return _curve(
+        sha256(pixels), engine.key(card), change and change.name, cover, card, pixels, change
+    )
+
+
+@st.cache_data(scope="session", max_entries=128, show_spinner=False)
+def _curve(
+    sha256: str, key: str, change: str | None, cover: Cover | None, _card, _pixels, _change
+) -> np.ndarray:
+    model = pipeline.load(_card.name)
+    return what_if.curve(model.engine.logits, _card.calibration, _pixels, _change, cover)
+
+
+def sha256(pixels: np.ndarray) -> str:
+    return hashlib.sha256(pixels.tobytes()).hexdigest()
+
+
+def ask_all(
+    pixels: np.ndarray, change: Change | None, cover: Cover | None, picked: str
+) -> dict[str, np.ndarray | str]:
+    """Every model's curve, or the sentence that says why it has none."""
+    found: dict[str, np.ndarray | str] = {}
+    for name, card in engine.cards().items():
+        if isinstance(card, ArtifactError):
+            found[name] = str(card)
+        elif card.image_size != len(pixels):
+            found[name] = f"Made for {card.image_size}x{card.image_size} pixels."
+        else:
+            try:
+                found[name] = curve(pixels, card, change, cover)
+                pipeline.load(picked)  # so that it is not the one that leaves memory
+            except ArtifactError as error:
+                found[name] = str(error)
+    return found
+
+
+def show_readings(
+    before: np.ndarray, after: np.ndarray, p_before: float, p_after: float, limits: Calibration
+) -> None:
+    columns = st.columns(2, wrap=False)
+    for column, title, pixels, p in zip(
+        columns, ("As it is", "Changed"), (before, after), (p_before, p_after), strict=True
+    ):
+        with column:
+            st.markdown(f"{title}  \n**{HEADLINES[limits.verdict(p)]}**")
+            st.image(
+                render.enlarge(pixels),
+                width="stretch",
+                output_format="PNG",
+                alt=f"{title}: the {len(pixels)}x{len(pixels)} pixels that the model sees",
+                caption=f"{percent(p)} AI-generated",
+            )
+    if np.array_equal(before, after):
+        st.caption("At this setting no pixel is changed.")
+    st.caption(
+        "This is the model's reading by its thresholds alone, for any image. A changed image may "
+        "be unlike anything that the model was trained on."
+    )
+
+
+def show_curve(
+    change: Change,
+    setting: float,
+    p_fake: np.ndarray,
+    card: Card,
+    curves: Mapping[str, np.ndarray | str],
+    covered: bool,
+) -> None:
+    from pages.parts import what_if_plots
+
+    st.subheader("Where does it flip?", anchor=False)
+    said = what_if_plots.flip_words(change, p_fake, card.calibration, covered)
+    st.markdown(said)
+    others = {n: c for n, c in curves.items() if n != card.name and not isinstance(c, str)}
+    ink = st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
+    plots.show(
+        what_if_plots.figure(
+            change, setting, p_fake, card.calibration, others, list(engine.cards()), ink
+        ),
+        "what-if-curve",
+        f"Probability of AI-generated by {card.name} along {change.title}. {said}",
+        f"Each mark is one strength, judged by {card.name}; the ring is yours. Shaded, from below: "
+        "where it says real, can't tell and AI-generated. Dotted: the image as it is. Upright "
+        "line: the setting that changes least."
+        + (" Without marks: the other models, whose zones differ." if others else ""),
+    )
+
+
+def show_table(curves: Mapping[str, np.ndarray | str], now: int, picked: str) -> None:
+    rows, cards = [], engine.cards()
+    for name, found in curves.items():
+        row = {"Model": f"**{name}**, picked" if name == picked else name}
+        if isinstance(found, str):
+            row |= {"As it is": f":material/error: {found}", "Changed": "–"}
+        else:
+            verdict = cards[name].calibration.verdict
+            for title, p in (("As it is", found[0]), ("Changed", found[now])):
+                row[title] = f"{HEADLINES[verdict(p)]} ({percent(p)})"
+        rows.append(row)
+    st.table(rows, border="horizontal", hide_index=True, alt="Every model's answers, a row each")
+
+
+def show_heatmaps(before: np.ndarray, after: np.ndarray, model: Detector, leans_to: int) -> None:
+    st.subheader("Where does it look?", anchor=False)
+    target = st.segmented_control(
+        "Evidence for",
+        list(TARGETS),
+        format_func=lambda t: f"Why {TARGETS[t]}?",
+        default=leans_to,
+        required=True,
+        key=f"what_if_target-{model.card.name}-{sha256(before)}",
+    )
+    maps = [heatmap(pixels, model, target) for pixels in (before, after)]
+    if None in maps:
+        if engine.load_heatmaps(model).done():
+            st.caption(":material/error: TensorFlow could not be loaded, so there is no heatmap.")
+        else:
+            _wait_for_tensorflow(model.card.name)
+        return
+    # One scale for both, so that fading evidence is seen to fade.
+    peaks = [float(m.values.max()) for m in maps]
+    if max(peaks) <= 0:
+        st.info(
+            f"Nothing speaks for {TARGETS[target]} in either image, so there is nothing to draw.",
+            icon=":material/do_not_disturb_on:",
+        )
+        return
+    for column, title, pixels, found, peak in zip(
+        st.columns(2, wrap=False),
+        ("As it is", "Changed"),
+        (before, after),
+        maps,
+        peaks,
+        strict=True,
+    ):
+        share = f"{peak / max(peaks):.0%}"
+        column.image(
+            render.overlay(pixels, found.values / max(peaks), 0.55),
+            width="stretch",
+            output_format="PNG",
+            alt=f"{title}: heatmap, evidence for {TARGETS[target]}; its peak is {share}",
+            caption=f"{title}: peak {share}",
+        )
+    st.image(
+        render.scale_bar(),
+        width="stretch",
+        output_format="PNG",
+        alt="Scale of the colours: no evidence on the left, the strongest on the right",
+        caption="no evidence → 100 %, the strongest evidence in either image",
+    )
+
+
+def heatmap(pixels: np.ndarray, model: Detector, target: int) -> Heatmap | None:
+    """CAM where the model has it, which needs no TensorFlow; else Grad-CAM, None until it can be.
+
+    One method for both images: CAM and Grad-CAM differ by a factor.
+    """
+    if not model.engine.has_cam and not model.explainer_ready:
+        return None
+    method = Method.CAM if model.engine.has_cam else Method.GRADCAM
+    return _heatmap(sha256(pixels), engine.key(model.card), method, target, pixels, model)
+
+
+@st.cache_data(scope="session", max_entries=32, show_spinner=False)
+def _heatmap(sha256: str, key: str, method: Method, target: int, _pixels, _model) -> Heatmap:
+    return _model.heatmap(_pixels, method, target)
+
+
+@st.fragment(run_every=1.0)
+def _wait_for_tensorflow(name: str) -> None:
+    if engine.load_heatmaps(engine.detector(name)).done():
+        st.rerun()
+    st.caption(
+        ":material/hourglass_top: Heatmaps of this model need TensorFlow, which is loading; they "
+        "appear here by themselves."
+    )

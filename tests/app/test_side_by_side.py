@@ -1,0 +1,95 @@
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cifake_core import pipeline
+from cifake_core.explain import Method
+from cifake_core.labels import FAKE
+from cifake_core.samples import samples
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = "pages/explain/side_by_side.py"
+
+
+@pytest.fixture
+def app(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    return app.run().switch_page(PAGE).run()
+
+
+def press_sample(app, name: str):
+    (number,) = [i for i, sample in enumerate(samples()) if sample.name == name]
+    return app.button(f"sample{number}").click().run()
+
+
+def words(app) -> str:
+    kinds = ("title", "header", "subheader", "markdown", "caption", "info", "warning", "error")
+    return " ".join(element.value for kind in kinds for element in app.get(kind))
+
+
+def captions(app) -> str:
+    return " ".join(p.caption for element in app.get("image") for p in element.proto.imgs)
+
+
+def pick(app, *methods: Method):
+    (pills,) = [w for w in app.button_group if w.label == "Methods"]
+    return pills.set_value(list(methods)).run()
+
+
+def test_page_says_what_it_does_without_an_image(app):
+    assert not app.exception
+    assert app.title[0].value == "Heatmaps side by side"
+    assert "Frequencies" in words(app)
+
+
+def test_what_needs_no_tensorflow_is_drawn_while_it_loads(app, monkeypatch):
+    pending = Future()
+    monkeypatch.setattr(pipeline.Detector, "load_explainer", lambda *_: pending)
+    monkeypatch.setattr(pipeline.Detector, "explainer_ready", False)
+    press_sample(app, "Ball")
+    pick(app, Method.CAM, Method.OCCLUSION, Method.SMOOTHGRAD)
+    assert not app.exception
+    assert "**SmoothGrad** needs TensorFlow, which is loading" in words(app)
+    assert "**CAM.**" in captions(app) or "**CAM: empty**" in captions(app)
+    assert "**Occlusion" in captions(app)
+    assert "Which fineness" in words(app)
+
+
+def test_all_methods_the_difference_and_the_bands(app):
+    press_sample(app, "Large sunset")
+    pipeline.load("lens").load_explainer().result()
+    app.run()
+    assert "unlike those that the model was made for" in words(app)
+    (control,) = [w for w in app.button_group if w.label == "Evidence for"]
+    control.set_value(FAKE)
+    pick(app, *Method)
+    assert not app.exception
+    assert "needs TensorFlow" not in words(app)
+    for name in ("CAM", "Grad-CAM++", "LayerCAM", "Score-CAM", "SmoothGrad", "Occlusion"):
+        assert f"**{name}" in captions(app), name
+    (metric,) = app.metric
+    assert metric.label == "Rank correlation"
+    assert -1 <= float(metric.value) <= 1
+    (slider,) = app.select_slider
+    before = captions(app)
+    slider.set_value(0).run()
+    assert not app.exception
+    assert "Without 0.00–0.07" in captions(app)
+    assert captions(app) != before
+
+
+def test_choices_survive_other_pages(app):
+    press_sample(app, "Ball")
+    pick(app, Method.OCCLUSION)
+    app.slider(key="side-opacity").set_value(90).run()
+    app.switch_page("pages/study/dataset.py").run()
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert app.slider(key="side-opacity").value == 90
+    (pills,) = [w for w in app.button_group if w.label == "Methods"]
+    assert pills.value == [Method.OCCLUSION]
+    pick(app)
+    assert "Pick a method" in words(app)

@@ -1,0 +1,187 @@
+"""The page on whether heatmaps can be believed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cifake_core import artifacts, pipeline
+from cifake_core.samples import samples
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def start(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+    def started(evidence: Path | None = None) -> AppTest:
+        if evidence:
+            monkeypatch.setenv("CIFAKE_EVIDENCE", str(evidence))
+        app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+        app.switch_page("pages/explain/trust.py").run()
+        assert not app.exception
+        return app
+
+    return started
+
+
+def words(app: AppTest) -> str:
+    kinds = ("markdown", "caption", "info", "warning", "error")
+    return " ".join(element.value for kind in kinds for element in app.get(kind))
+
+
+def made_up(**changes) -> dict:
+    """Two methods of lens: one that is right, and one that is an edge detector in disguise."""
+
+    def planted(method: str, share: float) -> dict:
+        changed = {"n": 40, "hit_share": share, "hit_interval_95": [share - 0.1, share + 0.1]}
+        return {"method": method, "n": 100, "changed": changed | {"near_share": share}}
+
+    def curves(method: str, both: float | None = None) -> dict:
+        row = {
+            "method": method,
+            "n": 100,
+            "deletion": [0.9, 0.5, 0.3],
+            "insertion": [0.3, 0.6, 0.9],
+            "deletion_area": 0.55,
+            "insertion_area": 0.6,
+        }
+        if both is not None:
+            gap = {"n": 100, "mean": both, "interval_95": [both - 0.01, both + 0.01]}
+            row["over_random"] = {"both": gap}
+        return row
+
+    def randomised(method: str, last: float) -> dict:
+        figures = [0.8, last]
+        named = {"spearman": figures, "spearman_absolute": figures, "ssim": figures}
+        return {"method": method, "n": 32, "passes": last < 0.5} | named
+
+    weights = artifacts.read_card("lens").raw["files"][artifacts.WEIGHTS]["sha256"]
+    model = {
+        "name": "lens",
+        "weights_sha256": weights,
+        "planted": {
+            "n": 100,
+            "chance": {"changed": {"n": 40, "hit": 0.16}},
+            "rows": [
+                planted("gradcam", 0.75),
+                planted("smoothgrad", 0.25),
+                planted("centre", 0.45),
+                planted("edges", 0.3),
+            ],
+        },
+        "curves": {
+            "rows": [
+                curves("random"),
+                curves("edges"),
+                curves("gradcam", 0.05),
+                curves("smoothgrad", -0.05),
+            ]
+        },
+        "randomised": {
+            "depths": [1, 9],
+            "layers": [f"layer{i}" for i in range(9)],
+            "rows": [randomised("gradcam", 0.05), randomised("smoothgrad", 0.95)],
+        },
+    }
+    return {"changes_below": 0.5, "models": [model | changes]}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "explanations.json").write_text(json.dumps(made_up()))
+    return tmp_path
+
+
+def test_a_row_and_a_sentence_for_each_method(start, folder):
+    app = start(folder)
+    table = app.table[0].value
+    assert table.iloc[0].tolist() == [
+        "Grad-CAM",
+        "75% (65% to 85%)",
+        "+5.0 points, n=100",
+        "0.05, passes",
+    ]
+    assert table.iloc[1, 3] == "0.95, fails"
+    said = words(app)
+    assert table.iloc[2].tolist()[:2] == ["Always the middle", "45% (35% to 55%)"]
+    assert (
+        "**Grad-CAM** points into the patch 75% of the time where it turned the likelier side "
+        "(n=40), more often than always the middle would (45%); it orders pixels better than "
+        "chance; and it changes when the model forgets, as it should." in said
+    )
+    assert "25% of the time where it turned the likelier side (n=40), not clearly more" in said
+    assert "worse than chance; but its maps still resemble the first ones (0.95, limit 0.5)" in said
+    assert "a point at random would hit 16% of those" in said
+    assert app.expander[0].label == "How to read this"
+
+
+def test_the_plots_show_a_method_between_those_that_know_no_model(start, folder):
+    app = start(folder)
+    app.selectbox(key="trust-curve").set_value("smoothgrad").run()
+    deletion = json.loads(app.get("plotly_chart")[0].proto.spec)
+    names = [trace["name"] for trace in deletion["data"]]
+    assert names == ["SmoothGrad", "random order", "edge detector"]
+    app.segmented_control(key="trust-view").set_value("Forgetting").run()
+    depths = json.loads(app.get("plotly_chart")[0].proto.spec)
+    assert [trace["name"] for trace in depths["data"]] == ["Grad-CAM", "SmoothGrad"]
+    app.segmented_control(key="trust-view").set_value("Cross-check").run()
+    assert not app.exception
+    assert "requirements-quantus.txt" in words(app)
+
+
+@pytest.mark.parametrize("what", ["missing", "other weights", "half of it"])
+def test_what_was_not_measured_is_a_sentence(start, tmp_path, what):
+    content = made_up(
+        **{"other weights": {"weights_sha256": "0"}, "half of it": {"curves": None}}.get(what, {})
+    )
+    if what != "missing":
+        (tmp_path / "explanations.json").write_text(json.dumps(content))
+    app = start(tmp_path)
+    if what == "half of it":
+        assert app.table[0].value.iloc[0, 2] == "–"
+        assert "Deletion and insertion were not measured" in words(app)
+    else:
+        assert "`python -m train.explanations --model lens`" in app.info[0].value
+        assert not app.table
+
+
+def test_what_ships_is_shown_for_every_model(start):
+    app = start()
+    for name in artifacts.available("cifake"):
+        app.selectbox(key="model").set_value(name).run()
+        assert not app.exception
+        assert not app.error
+        if not app.table:  # a large model takes long, and may not be measured yet
+            assert f"`python -m train.explanations --model {name}`" in app.info[0].value
+            assert name != "lens"
+            continue
+        assert len(app.table[0].value) >= 3
+        for view in ("Forgetting", "Cross-check", "Deletion and insertion"):
+            app.segmented_control(key="trust-view").set_value(view).run()
+            assert not app.exception
+
+
+def test_a_class_makes_the_model_forget(start, tmp_path):
+    app = start(tmp_path)
+    pipeline.load("lens").load_explainer().result()
+    (clouds,) = [i for i, s in enumerate(samples()) if s.name == "Clouds"]
+    app.button(f"sample{clouds}").click().run()
+
+    def correlation() -> float:
+        assert not app.exception
+        return float({m.label: m.value for m in app.metric}["Rank correlation"])
+
+    app.slider(key="trust-depth-9").set_value(0).run()
+    assert correlation() == 1
+    assert "Nothing is forgotten yet" in words(app)
+    app.slider(key="trust-depth-9").set_value(9).run()
+    forgotten = correlation()
+    assert forgotten < 0.7
+    assert "Forgotten: logit" in words(app)
+    app.segmented_control(key="trust-draw").set_value(2).run()
+    assert correlation() != forgotten
+    app.pills(key="trust-method").set_value("occlusion").run()
+    assert correlation() < 1

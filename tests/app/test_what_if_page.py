@@ -1,0 +1,231 @@
+"""The page that changes an image, and the stability badge."""
+
+import json
+import shutil
+from concurrent.futures import Future
+from pathlib import Path
+
+import hostile
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from cifake_core import pipeline
+from cifake_core.artifacts import ASSETS
+from cifake_core.calibration import Calibration, Verdict
+from cifake_core.perturb import FILLS
+from cifake_core.samples import samples
+from cifake_core.stability import Stability
+from cifake_core.what_if import changes
+from pages.parts import stability
+from pages.parts.what_if_plots import flip_words
+from pages.parts.words import percent
+
+ROOT = Path(__file__).resolve().parents[2]
+CHANGES = {change.name: change for change in changes(32)}
+PLAIN = Calibration(temperature=1, bias=0, real_to=0.1, fake_from=0.9)
+
+
+@pytest.fixture
+def app(monkeypatch):
+    st.cache_data.clear()  # all AppTests are one session
+    monkeypatch.chdir(ROOT)
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    return app.run().switch_page("pages/explain/what_if.py").run()
+
+
+def press(app, name="Ball"):
+    (number,) = [i for i, sample in enumerate(samples()) if sample.name == name]
+    return app.button(f"sample{number}").click().run()
+
+
+def pick(app, change):
+    return app.pills(key="what_if_change").set_value(change.title).run()
+
+
+def words(app) -> str:
+    kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error")
+    return " ".join(element.value for kind in kinds for element in app.get(kind))
+
+
+def test_page_says_what_it_does_before_there_is_an_image(app):
+    assert not app.exception
+    assert app.title[0].value == "What if?"
+    assert "Change an image" in words(app)
+    assert not app.select_slider
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_every_change_from_end_to_end(app, change):
+    pick(press(app), change)
+    for setting in (change.settings[0], change.settings[-1]):
+        app.select_slider(key=f"what_if_{change.name}_32").set_value(setting).run()
+        assert not app.exception
+        assert len(app.get("plotly_chart")) == 1
+        unchanged = setting == change.neutral and change.name != "jpeg"
+        assert ("no pixel is changed" in words(app)) == unchanged, setting
+
+
+def test_changed_readings_are_those_of_the_changed_pixels(app):
+    pick(press(app), CHANGES["crop"])
+    detector = pipeline.load("lens")
+    pixels = detector.open(samples()[1].png).prepared.pixels
+    app.select_slider(key="what_if_crop_32").set_value(9)
+    app.toggle(key="what_if_cover").set_value(True).run()
+    app.slider(key="what_if_across_32").set_value((0, 30))
+    app.slider(key="what_if_down_32").set_value((2, 8))
+    app.segmented_control(key="what_if_fill").set_value("black").run()
+    assert not app.exception
+    changed = CHANGES["crop"].apply(pixels[None], 9)
+    changed[:, 2:8, :30] = 0
+    p_fake = detector.card.calibration.p_fake(detector.engine.logits(changed))[0]
+    pictures = [picture for element in app.get("image") for picture in element.proto.imgs]
+    (shown,) = [p for p in pictures if p.alt.startswith("Changed: the 32x32 pixels")]
+    assert shown.caption == f"{percent(p_fake)} AI-generated"
+    assert "With that part covered" in words(app)
+
+
+@pytest.mark.parametrize("fill", FILLS)
+def test_all_or_nothing_may_be_covered(app, fill):
+    press(app).pills(key="what_if_change").set_value("Nothing").run()
+    assert "no pixel is changed" in words(app)
+    assert not app.get("plotly_chart")
+    app.toggle(key="what_if_cover").set_value(True).run()
+    app.segmented_control(key="what_if_fill").set_value(fill)
+    for span in ((0, 32), (5, 5)):
+        app.slider(key="what_if_across_32").set_value(span).run()
+        assert not app.exception
+        assert ("no pixel is changed" in words(app)) == (span == (5, 5))
+
+
+def test_hostile_upload_is_one_sentence_and_the_next_image_works(app):
+    for name, make in list(hostile.HOSTILE.items())[:4]:
+        data = make[0]() if isinstance(make, tuple) else make()
+        app.file_uploader[0].upload(f"{name}.jpg", data, "image/jpeg").run()
+        assert not app.exception, name
+        assert len(app.error) == 1, name
+        assert not app.select_slider
+    press(app)
+    assert not app.error
+    assert app.select_slider
+
+
+def test_a_large_image_is_read_with_a_warning(app):
+    press(app, "Large sunset")
+    assert not app.exception
+    assert "Only images of exactly 32x32 pixels" in words(app)
+    assert "raw reading, not a verdict" in words(app)
+    assert "reading by its thresholds alone" in words(app)
+    assert app.select_slider
+
+
+def test_choices_survive_other_images_and_other_pages(app):
+    pick(press(app), CHANGES["noise"])
+    app.select_slider(key="what_if_noise_32").set_value(0.12).run()
+    press(app, "Rings")
+    app.switch_page("pages/study/dataset.py").run()
+    app.switch_page("pages/explain/what_if.py").run()
+    assert not app.exception
+    assert app.select_slider(key="what_if_noise_32").value == 0.12
+
+
+def test_every_model_is_asked_and_a_damaged_one_says_so(app, tmp_path, monkeypatch):
+    for name, bias in (("lens", 3.0), ("paper_cnn", -3.0), ("resnet50", 0.0)):
+        folder = shutil.copytree(ASSETS / "models" / "lens", tmp_path / name)
+        card = json.loads((folder / "card.json").read_text())
+        card |= {"name": name, "title": f"{name}: a title"}
+        # A large temperature leaves the bias alone to decide, whatever the image.
+        card["calibration"] |= {"temperature": 1e6, "bias": bias, "real_to": 0.1, "fake_from": 0.9}
+        (folder / "card.json").write_text(json.dumps(card))
+    (tmp_path / "resnet50" / "model.onnx").write_bytes(b"")
+    monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path))
+    press(app)
+    assert "whole slider: there is no flip" in words(app)
+    assert "Stable: 14 of 14 small changes keep the verdict" in words(app)
+    app.toggle(key="what_if_all").set_value(True).run()
+    assert not app.exception
+    rows = {r[0]: r[1:] for r in app.table[0].value.itertuples(index=False)}
+    assert all("Real" in cell and "(4.7 %)" in cell for cell in rows["**lens**, picked"])
+    assert all("AI-generated" in cell and "(95.3 %)" in cell for cell in rows["paper_cnn"])
+    assert "is damaged" in rows["resnet50"][0]
+
+
+def test_a_model_without_cam_says_what_its_heatmaps_wait_for(app, monkeypatch):
+    pending = Future()
+    load = pipeline.load
+
+    def without_cam(name):
+        model = load(name)
+        monkeypatch.setattr(model.engine, "has_cam", False)
+        monkeypatch.setattr(model, "_explainer", pending)
+        return model
+
+    monkeypatch.setattr(pipeline, "load", without_cam)
+    press(app)
+    assert not app.exception
+    assert "Heatmaps of this model need TensorFlow, which is loading" in words(app)
+    pending.set_exception(ImportError("no TensorFlow"))
+    app.run()
+    assert not app.exception
+    assert "TensorFlow could not be loaded" in words(app)
+
+
+def line(change, *parts):
+    """p_fake of the image, then at the settings: (count, p_fake) after each other."""
+    p_fake = np.concatenate([np.full(count, p) for count, p in parts])
+    assert len(p_fake) == 1 + len(change.settings)
+    return p_fake
+
+
+def test_flip_points_in_words():
+    jpeg, blur, brightness = CHANGES["jpeg"], CHANGES["blur"], CHANGES["brightness"]
+    flat = flip_words(jpeg, line(jpeg, (34, 0.05)), PLAIN)
+    assert flat.endswith("is *real*. It stays so along the whole slider: there is no flip.")
+    # 4, 7, ... 43 are the first fourteen qualities.
+    falls = np.r_[0.05, np.full(14, 0.95), np.full(19, 0.05)]
+    assert "From JPEG quality 43 down the verdict is *AI-generated*." in flip_words(
+        jpeg, falls, PLAIN
+    )
+    twice = flip_words(blur, line(blur, (6, 0.95), (10, 0.5), (16, 0.0)), PLAIN)
+    assert "From blur 0.5 px up the verdict is *can't tell*, from 1.5 px up *real*." in twice
+    one_way = flip_words(brightness, line(brightness, (32, 0.0), (10, 0.5)), PLAIN)
+    assert "From brightness +27.5 % up the verdict is *can't tell*." in one_way
+    assert one_way.endswith("In the other direction it does not flip.")
+    restless = np.r_[0.05, np.tile([0.05, 0.5], 16)[:31]]
+    assert "and it changes 28 more times" in flip_words(blur, restless, PLAIN)
+
+
+def test_flips_of_a_covered_image_start_from_the_covered_one():
+    jpeg = CHANGES["jpeg"]
+    p_fake = line(jpeg, (20, 0.0), (14, 0.99))
+    assert "From JPEG quality 100 down" in flip_words(jpeg, p_fake, PLAIN)
+    covered = flip_words(jpeg, p_fake, PLAIN, covered=True)
+    assert covered.startswith("With that part covered, the verdict is *AI-generated*. From JPEG ")
+    assert "From JPEG quality 58 down the verdict is *real*." in covered
+
+
+@pytest.mark.parametrize(
+    ("found", "headline", "detail"),
+    [
+        (
+            Stability(Verdict.REAL, 14, (), (), (0.0,) * 14),
+            "Stable: 14 of 14 small changes keep the verdict",
+            "reading of it as it is: *real*",
+        ),
+        (
+            Stability(Verdict.FAKE, 11, ("mirrored",), ("JPEG 95", "JPEG 90"), (1.0,) * 14),
+            "Shaky: 11 of 14 small changes keep the verdict",
+            "**Turned into its opposite** by mirrored.\n\n**Made “can't tell”** by JPEG 95 and "
+            "JPEG 90.",
+        ),
+        (
+            Stability(Verdict.UNCERTAIN, 12, (), (), (0.5,) * 14),
+            "Undecided: 12 of 14 small changes leave it so",
+            "2 of them would bring a verdict.",
+        ),
+    ],
+)
+def test_stability_in_words(found, headline, detail):
+    assert stability.headline(found) == headline
+    assert detail in stability.details(found)

@@ -1,0 +1,158 @@
+"""Whether an image is like those a model learned from: each distance on pictures made for it."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cifake_core import artifacts, domain, pipeline
+from cifake_core.calibration import Verdict
+from cifake_core.domain import QUALITY_75, STATISTICS, Gate, Gaussian, Neighbours
+from cifake_core.errors import ArtifactError
+
+
+def jpeg(pixels, quality=75) -> np.ndarray:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    with Image.open(file) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def texture(seed=0):
+    rng = np.random.default_rng(seed)
+    smooth = np.asarray(
+        Image.fromarray(rng.integers(0, 256, (9, 9, 3)).astype(np.uint8)).resize((32, 32))
+    )
+    return np.clip(smooth + rng.normal(0, 12, smooth.shape), 0, 255).astype(np.uint8)
+
+
+def column(name, pixels):
+    return domain.statistics(np.asarray(pixels)[None])[0][STATISTICS.index(name)]
+
+
+def test_the_table_is_that_of_the_encoder():
+    file = io.BytesIO()
+    Image.fromarray(texture()).save(file, "JPEG", quality=75)
+    with Image.open(file) as image:
+        np.testing.assert_array_equal(np.reshape(image.quantization[0], (8, 8)), QUALITY_75)
+
+
+def test_only_what_was_saved_at_that_quality_has_its_traces():
+    images = [texture(seed) for seed in range(20)]
+    own = domain.compression(np.stack([jpeg(i) for i in images]))
+    others = {
+        "none": np.stack(images),
+        "90": np.stack([jpeg(i, 90) for i in images]),
+        "75, then one pixel aside": np.stack([np.roll(jpeg(i), 1, axis=1) for i in images]),
+    }
+    for name, found in others.items():
+        assert domain.compression(found).min() > 2 * own.max(), name
+
+
+def test_statistics_of_a_flat_image_by_hand():
+    flat = np.full((32, 32, 3), (200, 100, 50), np.uint8)
+    assert len(domain.statistics(flat[None])[0]) == len(STATISTICS)
+    assert column("mean red", flat) == pytest.approx(200 / 255, rel=1e-4)
+    assert column("spread green", flat) == pytest.approx(0, abs=1e-4)
+    assert column("saturation", flat) == pytest.approx(150 / 255)
+    assert column("flat", flat) == 1
+    assert column("band 7", flat) == pytest.approx(0, abs=1e-3)
+    assert column("colours", flat) == pytest.approx(0, abs=1e-6)  # entropy of one colour
+    assert column("main colour", flat) == pytest.approx(0)  # log of all
+    assert column("middle", flat) == pytest.approx(350 / 3 / 255, rel=1e-4)
+
+
+def test_two_colours_have_the_entropy_of_a_coin():
+    halves = np.zeros((32, 32, 3), np.uint8)
+    halves[:16] = 255
+    assert column("colours", halves) == pytest.approx(np.log(2), rel=1e-5)
+    assert column("main colour", halves) == pytest.approx(np.log(0.5), rel=1e-5)
+
+
+def test_a_grating_lies_in_its_band():
+    """cos((2x + 1) 3 pi / 16) is the third basis function of the transform."""
+    wave = 128 + 60 * np.cos((2 * np.arange(32) + 1) * 3 * np.pi / 16)
+    grating = np.repeat(np.tile(wave, (32, 1))[..., None], 3, axis=2).round().astype(np.uint8)
+    bands = domain.statistics(grating[None])[0][:15]
+    assert np.argsort(bands)[-2:].tolist() in ([0, 3], [3, 0]) or bands.argmax() == 3
+    assert bands[3] > 3 * np.delete(bands, [0, 3]).max()
+
+
+def test_distances_by_hand():
+    gaussian = Gaussian(np.array([[0.0, 0.0], [10.0, 0.0]]), np.diag([1.0, 0.5]))
+    np.testing.assert_allclose(gaussian.distance(np.array([[3.0, 8.0], [10.0, 2.0]])), [5.0, 1.0])
+    known = np.array([[float(i), 0.0] for i in range(10)])
+    near = Neighbours(known, np.eye(2), np.zeros(2), np.ones(2))
+    # The fifth nearest of 0, 1, 2, ... is 4 away from 0, and 2 away from 4.
+    np.testing.assert_allclose(near.distance(np.array([[0.0, 0.0], [4.0, 0.0]])), [4.0, 2.0])
+
+
+def test_a_gate_survives_its_file():
+    detector = pipeline.load("lens")
+    pixels = np.stack([texture(seed) for seed in range(3)])
+    features = detector.engine.logits_and_features(pixels)[1]
+    again = Gate.from_bytes(detector.gate.to_bytes())
+    np.testing.assert_array_equal(
+        again.distances(pixels, features), detector.gate.distances(pixels, features)
+    )
+    assert again.thresholds == detector.gate.thresholds
+
+
+@pytest.mark.parametrize("name", artifacts.available())
+def test_features_are_what_the_logit_is_made_of(name):
+    engine = artifacts.load_engine(artifacts.read_card(name))
+    pixels = np.stack([texture(seed) for seed in range(40)])
+    logits, features = engine.logits_and_features(pixels)
+    np.testing.assert_allclose(logits, engine.logits(pixels), atol=1e-4)
+    padded = np.column_stack([features, np.ones(len(features))])
+    solution = np.linalg.lstsq(padded.astype(np.float64), logits, rcond=None)[0]
+    assert np.abs(padded @ solution - logits).max() < 1e-2 * max(1, np.abs(logits).max())
+
+
+@pytest.mark.parametrize("name", artifacts.available())
+@pytest.mark.parametrize("kind", ["noise", "blank", "page", "as a PNG"])
+def test_strange_images_get_no_verdict_and_hear_why(name, kind):
+    rng = np.random.default_rng(1)
+    pixels = {
+        "noise": jpeg(rng.integers(0, 256, (32, 32, 3)).astype(np.uint8)),
+        "blank": jpeg(np.full((32, 32, 3), 90, np.uint8)),
+        "page": jpeg(
+            np.repeat(np.where(rng.random((32, 32, 1)) < 0.3, 20, 250), 3, 2).astype("u1")
+        ),
+        "as a PNG": texture(),
+    }[kind]
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    result = pipeline.analyze(file.getvalue(), name)
+    assert not result.in_domain
+    assert result.verdict is Verdict.UNCERTAIN
+    assert result.doubts
+    assert all(doubt.endswith(".") for doubt in result.doubts)
+
+
+def test_the_data_set_s_own_images_are_at_home(real_cifake):
+    """Of 2,000 training images; the thresholds were chosen on others."""
+    detector, train = pipeline.load("lens"), real_cifake.train
+    pixels = np.asarray(train.images[:: len(train) // 2000])
+    features = detector.engine.logits_and_features(pixels)[1]
+    away = np.mean([bool(s) for s in detector.gate.judge(pixels, features)])
+    assert 0.001 < away < 0.02
+
+
+def test_a_model_without_a_gate_judges_by_size_alone(monkeypatch):
+    detector = pipeline.Detector("lens")
+    detector.gate = None
+    file = io.BytesIO()
+    Image.fromarray(texture()).save(file, "PNG")
+    assert pipeline.analyze(file.getvalue(), detector).in_domain
+
+
+def test_a_damaged_gate_is_refused(tmp_path, monkeypatch):
+    import shutil
+
+    folder = shutil.copytree(artifacts.ASSETS / "models" / "lens", tmp_path / "lens")
+    monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path))
+    (folder / artifacts.GATE).write_bytes(b"PK\x03\x04 not one")
+    with pytest.raises(ArtifactError, match="damaged"):
+        pipeline.Detector("lens")

@@ -1,0 +1,146 @@
+"""Content Credentials: signed, changed, broken, and read without a network."""
+
+from __future__ import annotations
+
+import http.server
+import io
+import os
+import random
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import c2pa
+import pytest
+import signed
+from encoders import encode, picture
+from written import said
+
+from cifake_core import metadata, metadata_credentials
+
+
+@pytest.fixture(scope="module")
+def signed_jpeg() -> bytes:
+    return signed.sign(encode(picture(), "JPEG"), "JPEG")
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])
+def test_signed_image(form):
+    found = said(signed.sign(encode(picture(), form), form))
+    assert found["generator"] == ["created: made by a generative model (An <b>agent</b>)"]
+    signature, signer, program = found["credentials"]
+    assert signature.startswith("Signed and unchanged since, by an issuer not on a trust list")
+    assert signer == "Test signer"
+    assert program == "Test program 1.0"
+
+
+def test_changed_after_signing(signed_jpeg):
+    for place in (len(signed_jpeg) - 20, signed_jpeg.find(b"Test program")):
+        changed = bytearray(signed_jpeg)
+        changed[place] ^= 1
+        found = metadata.read(bytes(changed))
+        assert found.findings[0].value.startswith("Signed, but changed since")
+        assert all("believe none of" in finding.worth for finding in found.findings)
+        assert "generator" in found.unknown  # it must not vouch for anything
+
+
+def test_credentials_that_cannot_be_read(signed_jpeg):
+    at = signed_jpeg.find(b"jumb")
+    noise = random.Random(3).randbytes(200)
+    cut = signed_jpeg[: at + 40] + noise + signed_jpeg[at + 240 :]
+    assert list(said(cut)) == ["unreadable"]
+
+
+def test_states_of_the_library():
+    def failed(*codes: str) -> dict:
+        failure = [{"code": code} for code in codes]
+        results = {"activeManifest": {"failure": failure}}
+        return {"validation_state": "Invalid", "validation_results": results}
+
+    state_of = metadata_credentials.state_of
+    assert state_of({"validation_state": "Trusted"}) == "trusted"
+    assert state_of({"validation_state": "Valid"}) == "untrusted"
+    assert state_of(failed("signingCredential.untrusted", "assertion.dataHash.mismatch")) == (
+        "changed"
+    )
+    assert state_of(failed("signingCredential.expired")) == "invalid"
+    assert state_of({}) == "invalid"
+    assert metadata_credentials.summary({"manifests": [], "active_manifest": 5})["signer"] == ""
+
+
+def test_no_server_is_asked():
+    asked = []
+
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/m.c2pa"
+        data = signed.sign(encode(picture(), "JPEG"), "JPEG", remote=address)
+        assert metadata.read(data).findings[0].label == "Content Credentials elsewhere"
+        assert metadata_credentials.read("JPEG", data) is None
+        ours = c2pa.Context.from_dict(metadata_credentials.SETTINGS)
+        with pytest.raises(c2pa.C2paError):  # the settings alone, without the child's limits
+            c2pa.Reader("image/jpeg", io.BytesIO(data), context=ours)
+        assert asked == []
+        with pytest.raises(c2pa.C2paError):  # the library's default: the watch works
+            c2pa.Reader("image/jpeg", io.BytesIO(data))
+        assert asked == ["/m.c2pa"]
+        server.shutdown()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has these limits")
+def test_confined_child_opens_no_file_and_no_connection_and_takes_no_gigabyte():
+    code = """
+import socket
+from cifake_core.metadata_credentials import confine
+confine()
+for attempt in (lambda: open("/dev/null"), socket.socket, lambda: bytes(2**30)):
+    try:
+        attempt()
+    except (OSError, MemoryError) as error:
+        print(type(error).__name__)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(metadata.__file__).parents[1],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["OSError", "OSError", "MemoryError"], done.stderr
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "import os; os.abort()",
+        "import time; time.sleep(60)",
+        "print('[]')",
+        "print('5')",
+        "print('{')",
+        "1 / 0",
+    ],
+)
+def test_child_that_fails_is_a_finding(body, tmp_path, monkeypatch, signed_jpeg):
+    (tmp_path / "child.py").write_text(body)
+    monkeypatch.setattr(metadata_credentials, "__file__", str(tmp_path / "child.py"))
+    monkeypatch.setattr(metadata_credentials, "WAIT_SECONDS", 1)
+    assert list(said(signed_jpeg)) == ["unreadable"]
+
+
+def test_library_is_loaded_in_the_child_alone():
+    code = (
+        "import sys; from cifake_core import metadata;"
+        "data = sys.stdin.buffer.read(); assert metadata.read(data).findings;"
+        "sys.exit('c2pa' in sys.modules)"
+    )
+    data = signed.sign(encode(picture(), "PNG"), "PNG")
+    root = Path(metadata.__file__).parents[1]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, input=data).returncode == 0

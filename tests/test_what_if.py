@@ -1,0 +1,98 @@
+"""Curves along a slider and their flip points, against sums done by hand."""
+
+import numpy as np
+import pytest
+
+from cifake_core.calibration import Calibration, Verdict
+from cifake_core.what_if import Cover, Flip, changes, curve, flips
+
+REAL, FAKE, UNCERTAIN = Verdict.REAL, Verdict.FAKE, Verdict.UNCERTAIN
+PLAIN = Calibration(temperature=1, bias=0, real_to=0.1, fake_from=0.9)
+IMAGE = np.random.default_rng(4).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+CHANGES = {change.name: change for change in changes(32)}
+
+
+def mean_minus_128(batch):
+    return batch.mean(axis=(1, 2, 3)) - 128
+
+
+@pytest.mark.parametrize("size", [16, 32, 64])
+def test_every_change_reaches_from_nothing_to_much(size):
+    image = np.random.default_rng(4).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    for change in changes(size):
+        assert list(change.settings) == sorted(set(change.settings)), change.name
+        assert change.start in change.settings
+        assert change.start != change.neutral
+        batch = change.batch(image)
+        assert (batch.shape, batch.dtype) == ((len(change.settings), *image.shape), np.uint8)
+        neutral = batch[change.settings.index(change.neutral)]
+        if change.name == "jpeg":
+            assert (
+                np.abs(neutral.astype(int) - image).mean() < np.abs(batch[0] - image * 1.0).mean()
+            )
+        else:
+            np.testing.assert_array_equal(neutral, image)
+        for way in change.ways:
+            assert (batch[way[-1]] != image).any()
+            assert change.settings[way[0]] == change.neutral
+
+
+def test_ways_lead_from_the_weakest_setting_to_either_end():
+    assert CHANGES["jpeg"].ways == [list(range(32, -1, -1))]
+    assert CHANGES["blur"].ways == [list(range(31))]
+    assert CHANGES["brightness"].ways == [list(range(20, -1, -1)), list(range(20, 41))]
+
+
+def test_settings_in_words():
+    said = {name: change.say(change.start) for name, change in CHANGES.items()}
+    assert said["jpeg"] == "40"
+    assert said["brightness"] == "+20 %"
+    assert said["blur"] == "0.8 px"
+    assert said["crop"] == "28x28 px"
+
+
+def test_a_monotone_curve_and_its_flip_points():
+    image = np.full((32, 32, 3), 120, np.uint8)
+    change = CHANGES["brightness"]
+    p_fake = curve(mean_minus_128, PLAIN, image, change)
+    assert p_fake[0] == pytest.approx(1 / (1 + np.exp(-8)))
+    assert p_fake[1 + change.settings.index(0.05)] == pytest.approx(1 / (1 + np.exp(5)))  # 133
+    assert (np.diff(p_fake[1:]) <= 0).all()
+    verdicts = [PLAIN.verdict(p) for p in p_fake[1:]]
+    down, up = (
+        flips(FAKE, [verdicts[i] for i in way], [change.settings[i] for i in way])
+        for way in change.ways
+    )
+    assert down == []
+    # 2.5 % of the range are 6.4 levels: 126, logit -2 and p 0.88; 5 % are 133.
+    assert up == [Flip(0.025, UNCERTAIN), Flip(0.05, REAL)]
+
+
+def test_flips_are_those_from_one_setting_to_the_next():
+    assert flips(REAL, [REAL] * 3, [1, 2, 3]) == []
+    assert flips(REAL, [FAKE, FAKE, REAL], [9, 8, 7]) == [Flip(9, FAKE), Flip(7, REAL)]
+    assert flips(REAL, [], []) == []
+
+
+def test_a_curve_asks_once_and_covers_what_is_changed_but_not_the_image():
+    batches = []
+
+    def model(batch):
+        batches.append(batch)
+        return np.zeros(len(batch))
+
+    cover = Cover(2, 4, 3, 1, "black")
+    p_fake = curve(model, PLAIN, IMAGE, CHANGES["blur"], cover)
+    (batch,) = batches
+    assert p_fake.shape == (32,)
+    np.testing.assert_array_equal(batch[0], IMAGE)
+    assert not batch[1:, 4, 2:5].any()
+    np.testing.assert_array_equal(batch[1, 5:], IMAGE[5:])  # blur 0
+    assert curve(model, PLAIN, IMAGE).shape == (2,)
+    np.testing.assert_array_equal(batches[1][1], IMAGE)
+
+
+def test_noise_grows_along_the_slider_and_does_not_jump():
+    batch = CHANGES["noise"].batch(np.full((32, 32, 3), 128, np.uint8)).astype(float) - 128
+    (one, two) = batch[1].ravel(), batch[10].ravel()
+    assert np.corrcoef(one, two)[0, 1] > 0.98

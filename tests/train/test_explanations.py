@@ -1,0 +1,160 @@
+"""Planted patches, and the command from the data set to the evidence file."""
+
+import json
+
+import numpy as np
+import pytest
+
+from cifake_core import artifacts, dataset
+from cifake_core.calibration import Calibration
+from cifake_core.explain import Method
+from cifake_core.labels import FAKE, REAL
+from train import explanations
+from train import explanations_planted as planted
+
+
+@pytest.fixture(scope="module")
+def data(tiny_cifake):
+    return dataset.load(tiny_cifake)
+
+
+@pytest.fixture
+def evidence(tmp_path, monkeypatch):
+    monkeypatch.setenv("CIFAKE_EVIDENCE", str(tmp_path))
+    return tmp_path / explanations.FILE
+
+
+@pytest.fixture
+def few_methods(monkeypatch):
+    monkeypatch.setattr(explanations, "METHODS", [Method.OCCLUSION, Method.GRADCAM])
+    monkeypatch.setattr(explanations, "DEPTHS", 2)
+
+
+def test_composites_are_a_patch_in_an_image_of_the_other_label(data):
+    rows = planted.unique_rows(data.train)
+    assert set(rows) <= set(dataset.validation_indices(data.train))
+    made = planted.compose(data.train, rows, 60)
+    assert (made.labels == np.arange(60) % 2).all()
+    known = {image.tobytes(): i for i, image in enumerate(data.train.images)}
+    sides = set()
+    for image, host, label, (top, left, side) in zip(
+        made.images, made.hosts, made.labels, made.boxes, strict=True
+    ):
+        host_row = known[host.tobytes()]
+        assert host_row in rows
+        assert data.train.labels[host_row] != label
+        place = np.s_[top : top + side, left : left + side]
+        donors = (data.train.images[:, *place] == image[place]).all((1, 2, 3))
+        (donor,) = np.flatnonzero(donors)
+        assert donor in rows
+        assert data.train.labels[donor] == label
+        assert data.train.classes[donor] == data.train.classes[host_row]
+        outside = np.ones((32, 32), bool)
+        outside[place] = False
+        assert (image[outside] == host[outside]).all()
+        sides.add(side)
+    assert (min(sides), max(sides)) == (8, 16)
+    again = planted.compose(data.train, rows, 20)
+    assert np.array_equal(again.images, made.images[:20])  # fewer are the first of more
+
+
+def test_which_patches_turned_the_answer():
+    calibration = Calibration(1.0, 0.0, 0.1, 0.9)  # a logit beyond 2.2 on either side is sure
+    labels = np.array([FAKE, FAKE, FAKE, FAKE, REAL, REAL])
+    before = np.array([3.0, 1.0, -1.0, 3.0, -3.0, -3.0])
+    after = np.array([-3.0, -3.0, -3.0, 1.0, 3.0, 1.0])
+    found = planted.sets(before, after, labels, calibration)
+    assert found["all"].all()
+    assert found["changed"].tolist() == [True, True, False, False, True, True]
+    assert found["reversed"].tolist() == [True, False, False, False, True, False]
+
+
+def test_row_of_hits_by_hand():
+    made = planted.Composites(
+        np.zeros((4, 32, 32, 3), np.uint8),
+        np.zeros((4, 32, 32, 3), np.uint8),
+        np.array([FAKE, REAL, FAKE, REAL]),
+        [(8, 8, 8)] * 4,
+    )
+    maps = np.zeros((4, 32, 32))
+    maps[0, 8, 8] = maps[1, 7, 8] = 1
+    maps[2, 0, 0], maps[2, 9, 9] = 3, 1
+    kept = {"all": np.arange(4) < 3, "changed": np.array([True, True, False, False])}
+    row = planted.row(dict(enumerate(maps[:3])), made, kept)
+    assert row["all"]["n"] == 3
+    assert row["all"]["hit_share"] == pytest.approx(1 / 3, abs=1e-4)
+    assert row["all"]["near_share"] == pytest.approx(2 / 3, abs=1e-4)
+    assert row["all"]["mass_share"] == pytest.approx((1 + 0 + 0.25) / 3, abs=1e-4)
+    assert row["changed"]["n"] == 2
+    assert row["changed"]["by_patch"]["FAKE"]["hit_share"] == 1
+    assert row["changed"]["by_patch"]["REAL"]["hit_share"] == 0
+    chance = planted.chance(made, kept)
+    assert chance["changed"] == {
+        "n": 2,
+        "hit": round(64 / 1024, 4),
+        "near": round(100 / 1024, 4),
+    }
+
+
+def test_paired_differences_with_their_interval():
+    found = explanations.paired(np.array([0.1, 0.3]))
+    assert found["n"] == 2
+    assert found["mean"] == 0.2
+    assert found["interval_95"] == [0.004, 0.396]  # 0.2 -+ 1.96 * 0.1
+    assert explanations.paired(np.array([]))["mean"] is None
+
+
+def test_from_the_data_to_the_page(evidence, few_methods, data, monkeypatch):
+    evidence.write_text(json.dumps({"models": [{"name": "another", "weights_sha256": "0"}]}))
+    options = ["--data", str(data.root), "--images", "6", "--random-images", "4"]
+    assert explanations.main(["--model", "paper_cnn", *options, "--slow-images", "4"]) == 0
+    found = json.loads(evidence.read_text())
+    assert [m["name"] for m in found["models"]] == ["another", "paper_cnn"]
+    record = found["models"][1]
+    card = artifacts.read_card("paper_cnn")
+    assert record["weights_sha256"] == card.raw["files"]["model.weights.h5"]["sha256"]
+    rows = {part: {r["method"]: r for r in record[part]["rows"]} for part in PARTS}
+    assert set(rows["planted"]) == {"centre", "edges", "gradcam", "occlusion"}
+    assert rows["planted"]["gradcam"]["n"] == 6
+    assert rows["planted"]["occlusion"]["n"] == rows["planted"]["occlusion"]["all"]["n"] == 4
+    curves = rows["curves"]["occlusion"]
+    ends = (curves["deletion"][0], curves["deletion"][-1])
+    assert ends == (curves["insertion"][-1], curves["insertion"][0])
+    assert len(curves["deletion"]) == found["steps"] + 1
+    assert curves["over_random"]["both"]["n"] == 4
+    assert record["randomised"]["layers"] == ["logit", "dense", "conv2", "conv1"]
+    assert record["randomised"]["depths"] == [1, 4]
+    for row in rows["randomised"].values():
+        assert row["passes"] == (row["spearman_absolute"][-1] < found["changes_below"])
+        assert len(row["ssim"]) == 2
+
+    # What was measured is kept, and measured again where asked.
+    measured = []
+    real = explanations.drawn
+    monkeypatch.setattr(
+        explanations, "drawn", lambda *args: measured.append(args[2]) or real(*args)
+    )
+    assert explanations.main(["--model", "paper_cnn", *options, "--slow-images", "4"]) == 0
+    assert measured == []
+    assert explanations.main(["--model", "paper_cnn", *options, "--slow-images", "5"]) == 0
+    assert set(measured) == {Method.OCCLUSION}
+    again = json.loads(evidence.read_text())["models"][1]
+    assert again["planted"]["rows"][:3] == record["planted"]["rows"][:3]
+
+
+PARTS = ("planted", "curves", "randomised")
+
+
+def test_an_unknown_model_is_one_sentence(evidence, data, capsys):
+    assert explanations.main(["--model", "nobody", "--data", str(data.root)]) == 1
+    assert "There is no model of that name" in capsys.readouterr().err
+    assert not evidence.exists()
+
+
+def test_cross_check_agrees_with_quantus(evidence, data):
+    pytest.importorskip("quantus")  # see requirements-quantus.txt
+    options = ["--data", str(data.root), "--images", "8", "--quantus", "8"]
+    assert explanations.main(["--model", "paper_cnn", *options]) == 0
+    rows = json.loads(evidence.read_text())["models"][0]["quantus"]["rows"]
+    assert len(rows) == 5
+    assert max(row["largest_difference"] for row in rows) < 1e-4

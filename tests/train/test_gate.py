@@ -1,0 +1,111 @@
+"""The gate is fitted to training images and its thresholds to validation images, by their ranks."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from cifake_core import artifacts, dataset
+from cifake_core.labels import REAL
+from cifake_core.predict import Engine
+from train import calibrate, export, gate
+from train.convert import add_features
+
+
+def test_thresholds_turn_away_the_share_together():
+    rng = np.random.default_rng(0)
+    found = rng.exponential(size=(10_000, 3)) * [1, 10, 100]
+    thresholds = np.array(gate.choose_thresholds(found, 0.01))
+    away = found > thresholds
+    assert 0.0095 <= away.any(axis=1).mean() <= 0.01
+    assert np.ptp(away.mean(axis=0)) < 0.001  # each has its equal part
+    np.testing.assert_allclose(thresholds / [1, 10, 100], thresholds[0], rtol=0.2)
+
+
+def test_distances_that_go_together_cost_one_false_alarm():
+    one = np.arange(1000.0)
+    thresholds = gate.choose_thresholds(np.column_stack([one, one]), 0.01)
+    assert thresholds == (989.0, 989.0)
+
+
+def test_whitened_vectors_are_of_one_spread_within_their_class():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 4000)
+    mixed = rng.normal(size=(4000, 3)) @ np.array([[2.0, 0, 0], [1, 0.5, 0], [0, 0, 1e-3]])
+    x = mixed + np.where(labels[:, None] == 1, 50.0, 0.0)
+    found = gate.gaussian(x, labels)
+    for label in (0, 1):
+        white = (x[labels == label] - found.means[label]) @ found.whitening
+        np.testing.assert_allclose(np.cov(white.T), np.eye(3), atol=0.1)
+    assert found.distance(found.means.astype(np.float32)).max() < 1e-3
+
+
+def test_a_feature_that_is_always_the_same_does_no_harm():
+    x = np.random.default_rng(2).normal(size=(500, 3))
+    x[:, 1] = 7
+    found = gate.gaussian(x, np.arange(500) % 2)
+    assert np.isfinite(found.distance(x.astype(np.float32))).all()
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A copy of paper_cnn as an older version shipped it: symmetric thresholds, no gate."""
+    import onnx
+
+    folder = shutil.copytree(artifacts.ASSETS / "models" / "paper_cnn", tmp_path / "paper_cnn")
+    (folder / artifacts.GATE).unlink()
+    graph = onnx.load(folder / artifacts.GRAPH)
+    kept = [o for o in graph.graph.output if o.name != "features"]
+    nodes = [n for n in graph.graph.node if n.output[0] != "features"]
+    del graph.graph.output[:], graph.graph.node[:]
+    graph.graph.output.extend(kept)
+    graph.graph.node.extend(nodes)
+    (folder / artifacts.GRAPH).write_bytes(graph.SerializeToString())
+    card = json.loads((folder / "card.json").read_text())
+    card["calibration"] |= {"real_to": 0.3, "fake_from": 0.7}
+    card["files"].pop(artifacts.GATE)
+    card["files"][artifacts.GRAPH] = artifacts.file_record(folder / artifacts.GRAPH)
+    (folder / "card.json").write_text(json.dumps(card))
+    monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path))
+    return folder
+
+
+def test_an_older_model_gets_thresholds_features_and_a_gate(shipped, tiny_cifake):
+    before = artifacts.load_engine(artifacts.read_card("paper_cnn"))
+    assert not before.has_features
+    assert calibrate.main(["--model", "paper_cnn", "--data", str(tiny_cifake)]) == 0
+    card = artifacts.read_card("paper_cnn")
+    engine = artifacts.load_engine(card)
+    assert artifacts.load_gate(card, engine).thresholds == tuple(
+        np.float32(t) for t in card.raw["gate"]["thresholds"].values()
+    )
+    data = dataset.load(tiny_cifake)
+    rows = dataset.validation_indices(data.train)
+    images, is_real = data.train.images[rows], data.train.labels[rows] == REAL
+    np.testing.assert_array_equal(engine.logits(images), before.logits(images))
+    p_fake = card.calibration.p_fake(engine.logits(images))
+    error = card.raw["calibration"]["promised_error"]
+    assert error == pytest.approx(1 / (min(is_real.sum(), (~is_real).sum()) + 1))
+    assert (p_fake[is_real] >= card.calibration.fake_from).mean() <= error
+    assert (p_fake[~is_real] <= card.calibration.real_to).mean() <= error
+    assert card.raw["gate"]["false_alarms_on_validation"] <= gate.FALSE_ALARMS
+
+
+def test_features_are_added_once():
+    import onnx
+
+    path = artifacts.models_dir() / "lens" / artifacts.GRAPH
+    model = onnx.load(path)
+    assert not add_features(model)
+    assert Engine(model.SerializeToString()).has_features
+
+
+def test_the_shipped_gates_were_fitted_to_these_files(real_cifake):
+    for name in artifacts.available():
+        card = artifacts.read_card(name)
+        found = artifacts.load_gate(card, artifacts.load_engine(card))
+        said = card.raw["gate"]
+        np.testing.assert_allclose(found.thresholds, list(said["thresholds"].values()), rtol=1e-6)
+        assert said["of"] == len(dataset.validation_indices(real_cifake.train))
+        assert card.raw["calibration"]["promised_error"] == export.ERROR

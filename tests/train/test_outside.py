@@ -1,0 +1,104 @@
+"""Pictures that are not the models' own: reduced, judged, and recognised or not."""
+
+import io
+import json
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cifake_core import artifacts, metrics
+from cifake_core.errors import ConfigError
+from train import outside, outsiders
+
+
+@pytest.fixture
+def archive(tmp_path):
+    rng = np.random.default_rng(3)
+    path = tmp_path / "pictures.tar"
+    with tarfile.open(path, "w") as tar:
+        for label in ("REAL", "FAKE"):
+            for i in range(4):
+                file = io.BytesIO()
+                pixels = rng.integers(0, 256, (90 + i, 120, 3)).astype(np.uint8)
+                Image.fromarray(pixels).save(file, "PNG")
+                member = tarfile.TarInfo(f"any/{label}/{i}.png")
+                member.size = file.tell()
+                file.seek(0)
+                tar.addfile(member, file)
+    return path
+
+
+def test_every_model_is_measured_on_every_filter(archive, tmp_path, monkeypatch):
+    monkeypatch.setenv("CIFAKE_EVIDENCE", str(tmp_path / "evidence"))
+    monkeypatch.setattr(outside, "DRAWN", 3)
+    assert outside.main(["--pictures", str(archive)]) == 0
+    found = json.loads((tmp_path / "evidence" / "outside.json").read_text())
+    assert found["pictures"]["real"] == found["pictures"]["fake"] == 4
+    assert list(found["models"]) == artifacts.available()
+    for row in found["models"].values():
+        assert [r["filter"] for r in row["reduced"]] == list(outside.FILTERS)
+        assert len(outside.FILTERS) == 8
+        kinds = {(r["kind"], r["how"]): r for r in row["recognised"]}
+        assert kinds["pictures", "as they are"]["share"] == 1
+        assert kinds["noise", "reduced, PNG"]["share"] == 1
+        assert {kind for kind, _ in kinds} == {"pictures", *outsiders.KINDS}
+
+
+def test_an_archive_without_both_kinds_is_one_sentence(tmp_path, capsys):
+    with tarfile.open(tmp_path / "empty.tar", "w"):
+        pass
+    (tmp_path / "none.tar").write_bytes(b"not an archive")
+    for name in ("empty.tar", "none.tar", "missing.tar"):
+        with pytest.raises(ConfigError):
+            outside.measure(tmp_path / name)
+        assert outside.main(["--pictures", str(tmp_path / name)]) == 1
+        assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.parametrize("kind", outsiders.KINDS)
+@pytest.mark.parametrize("side", [32, 300])
+def test_drawn_pictures_are_the_same_each_time(kind, side):
+    one, other, third = (outsiders.KINDS[kind](np.random.default_rng(s), side) for s in (1, 1, 2))
+    assert one.shape == (side, side, 3)
+    assert one.dtype == np.uint8
+    np.testing.assert_array_equal(one, other)
+    assert not np.array_equal(one, third)
+
+
+def test_filters_differ_and_keep_the_mean():
+    rng = np.random.default_rng(4)
+    image = rng.integers(60, 200, (96, 128, 3)).astype(np.uint8)
+    small = {how: outside.reduced(image, 32, how) for how in outside.FILTERS}
+    for how, pixels in small.items():
+        assert pixels.shape == (32, 32, 3)
+        assert abs(pixels.mean() - image[:, 16:112].mean()) < 3, how
+    np.testing.assert_allclose(
+        small["area (OpenCV)"].astype(int), small["box (Pillow)"].astype(int), atol=1
+    )
+    assert len({pixels.tobytes() for pixels in small.values()}) >= 6
+
+
+def test_the_interval_of_an_auroc_by_hand():
+    """Hanley and McNeil's formula with 2 and 3 cases at 0.5: variance (1/4 + 1/12 + 1/6) / 6."""
+    low, high = outside.auroc_interval(0.5, 2, 3)
+    assert (high - low) / 2 == pytest.approx(min(0.5, 1.959964 * np.sqrt(0.5 / 6)), rel=1e-3)
+    wide = outside.auroc_interval(0.8, 100, 100)
+    assert wide[0] < 0.8 < wide[1]
+    assert wide[1] - wide[0] == pytest.approx(0.124, abs=0.01)
+
+
+def test_the_shipped_evidence_is_of_the_shipped_models():
+    found = json.loads((artifacts.ASSETS / "evidence" / "outside.json").read_text())
+    assert list(found["models"]) == artifacts.available()
+    for name, row in found["models"].items():
+        card = artifacts.read_card(name)
+        assert row["weights_sha256"] == card.raw["files"][artifacts.WEIGHTS]["sha256"]
+        whole = next(r for r in row["recognised"] if r["how"] == "as they are")
+        assert whole["share"] >= 0.95
+        for r in row["recognised"]:
+            hits = round(r["share"] * r["n"])
+            assert r["interval_95"] == pytest.approx(metrics.wilson_interval(hits, r["n"]))
+            if r["how"] == "reduced, PNG":
+                assert r["share"] >= 0.95, (name, r["kind"])

@@ -1,0 +1,76 @@
+"""Choose thresholds and gate of shipped models anew: ``python -m train.calibrate --all``.
+
+From validation images and training images only. The weights stay as they are; ``train.export``
+does the same for a new model. Measure again afterwards with ``train.evaluate``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from cifake_core import artifacts, dataset
+from cifake_core.errors import CifakeLensError
+from cifake_core.labels import REAL
+from cifake_core.predict import Engine
+from cifake_core.progress import progress_bar
+from train import checkpoint, export
+from train.convert import add_features
+from train.gate import fit_gate
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m train.calibrate", description=__doc__)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--model", action="append", dest="models", help="may be repeated")
+    which.add_argument("--all", action="store_true", help="every model that ships")
+    parser.add_argument("--data", help="folder or archive of CIFAKE (default: found by itself)")
+    args = parser.parse_args(argv)
+    try:
+        with progress_bar() as show:
+            data = dataset.load(args.data, show)
+        for name in args.models or artifacts.available():
+            said = calibrate(name, data)
+            print(
+                f"{name}: real up to {said['calibration']['real_to']}, fake from "
+                f"{said['calibration']['fake_from']}, {said['calibration']['uncertain_share']:.2%} "
+                f"uncertain; gate turns {said['gate']['false_alarms_on_validation']:.2%} away"
+            )
+    except CifakeLensError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def calibrate(name: str, data: dataset.Dataset) -> dict[str, Any]:
+    """Choose thresholds and gate of one model on validation; returns its new card."""
+    import onnx
+
+    card = artifacts.read_card(name)
+    artifacts.load_engine(card)  # its checks
+    folder, now = artifacts.models_dir() / name, card.calibration
+    model = onnx.load(folder / artifacts.GRAPH)
+    add_features(model)
+    engine = Engine(graph := model.SerializeToString())
+    rows = dataset.validation_indices(data.train)
+    logits = export.predict(engine, data.train.images, rows)
+    is_real = data.train.labels[rows] == REAL
+    calibration = export.with_thresholds(now.temperature, now.bias, logits, is_real)
+    gate, said = fit_gate(engine, data)
+
+    checkpoint.replace(folder / artifacts.GRAPH, graph)
+    checkpoint.replace(folder / artifacts.GATE, gate.to_bytes())
+    kept = (artifacts.WEIGHTS, artifacts.GRAPH, artifacts.GATE)
+    raw = card.raw | {
+        "files": {file: artifacts.file_record(folder / file) for file in kept},
+        "storage": {"judged_at": [now.real_to, now.fake_from]} | card.raw["storage"],
+        "calibration": export.calibration_record(calibration, logits, is_real),
+        "gate": said,
+    }
+    export.write_json(folder / artifacts.CARD, raw)
+    return raw
+
+
+if __name__ == "__main__":
+    sys.exit(main())

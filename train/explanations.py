@@ -1,0 +1,309 @@
+"""Are the heatmaps true? ``python -m train.explanations --all`` writes what the page shows.
+
+On validation images only: a planted patch, deletion and insertion, and randomised weights, for each
+method and model. A row of the same weights and as many images is kept, so that a run that was
+stopped goes on where it was; ``--again`` measures all of it anew. For the cross-check with Quantus
+(``--quantus 64``) see requirements-quantus.txt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from cifake_core import artifacts, dataset, faithfulness, randomise
+from cifake_core.artifacts import Card
+from cifake_core.errors import CifakeLensError
+from cifake_core.explain import SLOW, Explainer, Method
+from cifake_core.explain_occlusion import occlusion
+from cifake_core.labels import FAKE, REAL
+from cifake_core.predict import Engine
+from cifake_core.progress import progress_bar
+from train import explanations_planted as planted
+from train.export import evidence_dir, write_json
+
+FILE = "explanations.json"
+# CAM is left out: where a model has it, it is Grad-CAM up to a factor.
+METHODS = [m for m in Method if m is not Method.CAM]
+CHUNK = 32
+DEPTHS = 6  # at most, from the logit alone to every layer
+SEEDS = (1, 2)  # of randomised weights; each draws half of the images
+# Chosen before any map was looked at: at 0.5 two maps share a quarter of their ranks' variance. An
+# edge detector, which knows no weights, scores 1.
+CHANGES_BELOW = 0.5
+Maps = Callable[[np.ndarray, np.ndarray], np.ndarray]  # images and targets to (N, h, w)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m train.explanations", description=__doc__)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--model", nargs="+", default=[])
+    which.add_argument("--all", action="store_true")
+    parser.add_argument("--method", nargs="+", type=Method, default=METHODS, choices=METHODS)
+    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument(
+        "--slow-images",
+        type=int,
+        help="for slow methods (default: as --images), next to the patches that turned the answer",
+    )
+    parser.add_argument("--random-images", type=int, default=32, help="for randomised weights")
+    parser.add_argument("--quantus", type=int, default=0, help="images of the cross-check")
+    parser.add_argument("--again", action="store_true", help="measure what is there, too")
+    parser.add_argument("--data", help="folder or archive of CIFAKE (default: found by itself)")
+    args = parser.parse_args(argv)
+    slow = min(args.slow_images or args.images, args.images)
+    try:
+        with progress_bar() as show:
+            data = dataset.load(args.data, show)
+        for name in artifacts.available("cifake") if args.all else args.model:
+            trial = Trial(artifacts.read_card(name), data.train, args.images, slow, args.again)
+            if args.quantus:
+                from train.explanations_quantus import cross_check
+
+                both = trial.sample(args.quantus), trial.made
+                trial.keep(
+                    "quantus", cross_check(trial.p_fake, trial.explainer, both, args.quantus)
+                )
+                continue
+            # What is quick first, so that a run that is stopped early has most of it.
+            for method in sorted(args.method, key=lambda m: m in SLOW):
+                trial.planted(method)
+                trial.randomised(method, args.random_images)
+                trial.curves(method)
+    except (CifakeLensError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+class Trial:
+    """One model, and the record of it that the evidence file holds."""
+
+    def __init__(self, card: Card, train: dataset.Split, images: int, slow: int, again: bool):
+        self.card, self.count, self.slow = card, images, slow
+        self.engine: Engine = artifacts.load_engine(card)
+        self.keras = artifacts.load_keras(card)
+        self.explainer = Explainer(self.keras, card.target_layer, warm_up=False)
+        of = {
+            "weights_sha256": card.raw["files"][artifacts.WEIGHTS]["sha256"],
+            "calibration": asdict(card.calibration),
+        }
+        old = {} if again else find(read(), card.name)
+        same = all(old.get(key) == value for key, value in of.items())
+        self.record = old if same else {"name": card.name} | of
+        self.train, self.rows = train, planted.unique_rows(train)
+        self.made = planted.compose(train, self.rows, images)
+        self._baselines: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._copies: dict[tuple[int, int], tuple[Callable, Explainer]] = {}
+
+    def keep(self, part: str, value: Any) -> None:
+        self.record[part] = value
+        others = [m for m in read().get("models", []) if m["name"] != self.card.name]
+        models = sorted([*others, self.record], key=lambda m: m["name"])
+        write_json(
+            evidence_dir() / FILE,
+            {
+                "command": "python -m train.explanations --all",
+                "data": "validation",
+                "rules": planted.RULES,
+                "tolerance": planted.TOLERANCE,
+                "changes_below": CHANGES_BELOW,
+                "steps": faithfulness.STEPS,
+                "models": models,
+            },
+        )
+
+    def keep_row(self, part: str, method: str, row: dict, **head: Any) -> None:
+        rows = [r for r in self.record.get(part, {}).get("rows", []) if r["method"] != method]
+        self.keep(part, head | {"rows": [*rows, {"method": str(method)} | row]})
+
+    def there(self, part: str, method: str, count: int) -> bool:
+        rows = self.record.get(part, {}).get("rows", [])
+        return any(r["method"] == method and r["n"] == count for r in rows)
+
+    def number(self, method: Method) -> int:
+        return self.slow if method in SLOW else self.count
+
+    def p_fake(self, batch: np.ndarray) -> np.ndarray:
+        return self.card.calibration.p_fake(self.engine.logits(batch))
+
+    def sample(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The first images of a shuffled list, and the label that the model leans to for each."""
+        chosen = np.random.default_rng(5).permutation(self.rows)[:count]
+        images = self.train.images[np.sort(chosen)][np.argsort(np.argsort(chosen))]
+        return images, np.where(self.p_fake(images) >= 0.5, FAKE, REAL)
+
+    def maps(self, method: Method, images: np.ndarray, targets: np.ndarray, part: str):
+        return drawn(self.engine.logits, self.explainer, method, images, targets, self._say(part))
+
+    def _say(self, part: str) -> str:
+        return f"{self.card.name}, {part}"
+
+    def planted(self, method: Method) -> None:
+        """Where the maximum and the mass of the map for the patch's label lie."""
+        made, count = self.made, self.number(method)
+        if self.there("planted", method, count):
+            return
+        logits = [self.engine.logits(images) for images in (made.hosts, made.images)]
+        kept = planted.sets(*logits, made.labels, self.card.calibration)
+        head = {"n": len(made.labels), "chance": planted.chance(made, kept)}
+        if not self.there("planted", "centre", len(made.labels)):
+            blob = faithfulness.centre_blob(made.images.shape[1])
+            for name, others in (
+                ("centre", [blob] * len(made.labels)),
+                ("edges", [faithfulness.edges(image) for image in made.images]),
+            ):
+                found = planted.row(dict(enumerate(others)), made, kept)
+                self.keep_row("planted", name, {"n": len(others)} | found, **head)
+        kept["all"] = np.arange(len(made.labels)) < count
+        chosen = np.flatnonzero(kept["all"] | kept["changed"] | kept["reversed"])
+        maps = self.maps(method, made.images[chosen], made.labels[chosen], "planted patches")
+        found = planted.row(dict(zip(chosen, maps, strict=True)), made, kept)
+        self.keep_row("planted", method, {"n": count} | found, **head)
+
+    def curves(self, method: Method) -> None:
+        """Deletion and insertion, and how far they are from a random order and from edges."""
+        count = self.number(method)
+        if self.there("curves", method, count):
+            return
+        images, targets = self.sample(self.count)
+        self._baselines_of(images, targets, count)
+        maps = self.maps(method, images[:count], targets[:count], "maps for deletion")
+        size = images.shape[1]
+        orders = [faithfulness.order(faithfulness.fit(m, size)) for m in maps]
+        found = self._curves(orders, images[:count], targets[:count], method)
+        row = curve_row(found)
+        for name, (deletion, insertion) in self._baselines.items():
+            gaps = {
+                "deletion": faithfulness.area(deletion[:count]) - faithfulness.area(found[0]),
+                "insertion": faithfulness.area(found[1]) - faithfulness.area(insertion[:count]),
+            }
+            gaps["both"] = (gaps["deletion"] + gaps["insertion"]) / 2
+            row[f"over_{name}"] = {k: paired(v) for k, v in gaps.items()} | {
+                "both_by_target": {
+                    word: paired(gaps["both"][targets[:count] == label])
+                    for word, label in (("FAKE", FAKE), ("REAL", REAL))
+                }
+            }
+        self.keep_row("curves", method, row)
+
+    def _baselines_of(self, images, targets, count: int) -> None:
+        """Of all images where the record lacks them, else of as many as the method needs."""
+        if self.there("curves", "edges", len(images)):
+            images, targets = images[:count], targets[:count]
+        if len(self._baselines.get("edges", [()])[0]) >= len(images):
+            return
+        flat = np.zeros(images.shape[1:3])
+        ways = {
+            "random": [faithfulness.order(flat, 1 + i) for i in range(len(images))],
+            "edges": [faithfulness.order(faithfulness.edges(image)) for image in images],
+        }
+        for name, orders in ways.items():
+            self._baselines[name] = self._curves(orders, images, targets, name)
+            if not self.there("curves", name, self.count):
+                self.keep_row("curves", name, curve_row(self._baselines[name]))
+
+    def _curves(self, orders, images, targets, what) -> tuple[np.ndarray, np.ndarray]:
+        found = []
+        with progress_bar(self._say(f"deletion and insertion, {what}"), " images") as show:
+            for i, (ranking, image, target) in enumerate(zip(orders, images, targets, strict=True)):
+
+                def score(batch: np.ndarray, target: int = target) -> np.ndarray:
+                    return self.p_fake(batch) if target == FAKE else 1 - self.p_fake(batch)
+
+                curves = faithfulness.deletion_insertion(score, image, [ranking])
+                found.append([c[0] for c in curves])
+                show(i + 1, len(images))
+        deletion, insertion = np.array(found).transpose(1, 0, 2)
+        return deletion, insertion
+
+    def randomised(self, method: Method, count: int) -> None:
+        """How alike maps stay while layers forget, from the logit down."""
+        if self.there("randomised", method, count):
+            return
+        images, targets = self.sample(count)
+        groups = randomise.learned(self.keras)
+        depths = sorted({int(d) for d in np.rint(np.linspace(1, len(groups), DEPTHS))})
+        size = images.shape[1]
+        before = [faithfulness.fit(m, size) for m in self.maps(method, images, targets, "maps")]
+        halves = np.array_split(np.arange(len(images)), len(SEEDS))
+        figures = np.zeros((len(depths), 2, len(images)))
+        for at, depth in enumerate(depths):
+            for half, seed in zip(halves, SEEDS, strict=True):
+                say = self._say(f"{depth} of {len(groups)} layers randomised")
+                copy = self._copy(depth, seed)
+                maps = drawn(*copy, method, images[half], targets[half], say)
+                for i, after in zip(half, maps, strict=True):
+                    after = faithfulness.fit(after, size)
+                    figures[at, 0, i] = faithfulness.spearman(before[i], after)
+                    figures[at, 1, i] = faithfulness.ssim(before[i], after)
+        row = {
+            "n": count,
+            "spearman": figures[:, 0].mean(-1).round(4).tolist(),
+            "spearman_absolute": np.abs(figures[:, 0]).mean(-1).round(4).tolist(),
+            "ssim": figures[:, 1].mean(-1).round(4).tolist(),
+        }
+        row["passes"] = bool(row["spearman_absolute"][-1] < CHANGES_BELOW)
+        head = {"depths": depths, "layers": [group[0] for group in groups]}
+        self.keep_row("randomised", method, row, **head)
+
+    def _copy(self, depth: int, seed: int) -> tuple[Callable, Explainer]:
+        if (depth, seed) not in self._copies:
+            model = randomise.randomised(self.keras, depth, seed)
+            self._copies[depth, seed] = (
+                lambda batch: np.asarray(model(batch, training=False))[:, 0],
+                Explainer(model, self.card.target_layer, warm_up=False),
+            )
+        return self._copies[depth, seed]
+
+
+def drawn(logits_of, explainer: Explainer, method: Method, images, targets, say: str) -> np.ndarray:
+    """(N, h, w) maps of one method."""
+    parts = []
+    with progress_bar(f"{say}, {method}", " images") as show:
+        for start in range(0, len(images), CHUNK):
+            batch, labels = images[start : start + CHUNK], targets[start : start + CHUNK]
+            if method is Method.OCCLUSION:
+                each = zip(batch, labels, strict=True)
+                parts += [occlusion(logits_of, image, int(label)) for image, label in each]
+            else:
+                parts += list(explainer.heatmaps(batch, method, labels))
+            show(len(parts), len(images))
+    return np.stack(parts)
+
+
+def curve_row(found: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
+    names = ("deletion", "insertion")
+    row: dict[str, Any] = {"n": len(found[0])}
+    for name, curves in zip(names, found, strict=True):
+        row[name] = curves.mean(0).round(4).tolist()
+        row[f"{name}_area"] = round(float(faithfulness.area(curves).mean()), 4)
+    return row
+
+
+def paired(gaps: np.ndarray) -> dict[str, Any]:
+    """Mean of differences on the same images, with its 95 % interval (normal)."""
+    if len(gaps) < 2:
+        return {"n": len(gaps), "mean": None, "interval_95": None}
+    middle, spread = float(gaps.mean()), 1.96 * float(gaps.std(ddof=1)) / len(gaps) ** 0.5
+    interval = [round(middle - spread, 4), round(middle + spread, 4)]
+    return {"n": len(gaps), "mean": round(middle, 4), "interval_95": interval}
+
+
+def read() -> dict[str, Any]:
+    path = evidence_dir() / FILE
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def find(evidence: dict[str, Any], name: str) -> dict[str, Any]:
+    return next((m for m in evidence.get("models", []) if m["name"] == name), {})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

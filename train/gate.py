@@ -1,0 +1,103 @@
+"""Fit what tells a model's images from others: :class:`cifake_core.domain.Gate`.
+
+Means and covariance come from training images; the thresholds are those under which at most 1 %
+of the validation images are turned away by any of the three distances. No image of another kind is
+looked at: what one is cannot be known beforehand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cifake_core import dataset
+from cifake_core.domain import SIGNALS, Gate, Gaussian, Neighbours, statistics
+from cifake_core.errors import ConfigError
+from cifake_core.predict import Engine
+
+FALSE_ALARMS = 0.01  # of validation
+TRAIN_IMAGES = 20_000
+KNOWN = 2_000
+SEED = 2024
+
+
+def fit_gate(engine: Engine, data: dataset.Dataset) -> tuple[Gate, dict[str, Any]]:
+    """The gate of one model, and what a card says of it.
+
+    Raises:
+        ConfigError: scikit-learn is missing; the lab's requirements have it.
+    """
+    held_out = dataset.validation_indices(data.train)
+    rest = np.setdiff1d(np.arange(len(data.train)), held_out)
+    rows = np.sort(np.random.default_rng(SEED).permutation(rest)[:TRAIN_IMAGES])
+    pixels, labels = data.train.images[rows], data.train.labels[rows]
+    gate = Gate(
+        neighbours(np.concatenate([statistics(p) for p in _batches(pixels)]), labels),
+        gaussian(
+            np.concatenate([engine.logits_and_features(p)[1] for p in _batches(pixels)]), labels
+        ),
+        (np.inf,) * len(SIGNALS),
+    )
+    found = distances(gate, engine, data.train.images[held_out])
+    thresholds = choose_thresholds(found, FALSE_ALARMS)
+    away = found > np.array(thresholds)
+    return Gate(gate.statistics, gate.features, thresholds), {
+        "fitted_on": f"{len(rows):,} training images",
+        "false_alarms_on_validation": float(away.any(axis=1).mean()),
+        "by_signal": {name: float(away[:, i].mean()) for i, name in enumerate(SIGNALS)},
+        "of": len(held_out),
+        "thresholds": dict(zip(SIGNALS, thresholds, strict=True)),
+    }
+
+
+def gaussian(x: np.ndarray, labels: np.ndarray) -> Gaussian:
+    """Class means and one covariance, shrunk after Ledoit and Wolf 2004, of (N, K) vectors."""
+    try:
+        from sklearn.covariance import LedoitWolf
+    except ImportError:
+        raise ConfigError("Fitting needs scikit-learn: see requirements-train.txt.") from None
+
+    means = np.stack([x[labels == label].mean(axis=0) for label in np.unique(labels)])
+    centred = (x - means[np.searchsorted(np.unique(labels), labels)]).astype(np.float64)
+    # Shrinking pulls towards equal variances, so the columns must be of one scale first.
+    scale = centred.std(axis=0)
+    scale[scale < 1e-6] = 1.0  # of features that are always the same
+    covariance = LedoitWolf(assume_centered=True).fit(centred / scale).covariance_
+    variances, directions = np.linalg.eigh(covariance)
+    variances = np.maximum(variances, 1e-9 * max(1.0, variances[-1]))
+    whitening = directions / np.sqrt(variances) / scale[:, None]
+    return Gaussian(means.astype(np.float32), whitening.astype(np.float32))
+
+
+def neighbours(x: np.ndarray, labels: np.ndarray) -> Neighbours:
+    """``KNOWN`` of (N, K) vectors, whitened as :func:`gaussian` would all of them."""
+    whitening = gaussian(x, labels).whitening
+    return Neighbours(
+        (x[:: max(1, len(x) // KNOWN)][:KNOWN] @ whitening).astype(np.float32),
+        whitening,
+        x.mean(axis=0),
+        np.maximum(x.std(axis=0), 1e-6),
+    )
+
+
+def distances(gate: Gate, engine: Engine, images: np.ndarray) -> np.ndarray:
+    """(N, 3) distances of (N, S, S, 3) uint8 images, in batches."""
+    return np.concatenate(
+        [gate.distances(p, engine.logits_and_features(p)[1]) for p in _batches(images)]
+    )
+
+
+def choose_thresholds(found: np.ndarray, share: float) -> tuple[float, ...]:
+    """Thresholds, alike in rank, over which at most ``share`` of (N, K) has any distance."""
+    ordered = np.sort(found, axis=0)
+    low, high = 0, len(found) - 1  # ranks; the highest turns nobody away
+    while low < high:
+        middle = (low + high) // 2
+        turned_away = (found > ordered[middle]).any(axis=1).mean()
+        low, high = (low, middle) if turned_away <= share else (middle + 1, high)
+    return tuple(float(x) for x in ordered[high])
+
+
+def _batches(images: np.ndarray) -> list[np.ndarray]:
+    return [images[i : i + 256] for i in range(0, len(images), 256)]

@@ -1,0 +1,194 @@
+"""What happens outside of CIFAKE: ``python -m train.outside --pictures pictures.tar``.
+
+The archive holds whole pictures of any size, photographs in folders named REAL and generated ones
+in folders named FAKE. Two questions, for each model that ships: what is its answer worth once such
+a picture was reduced to the size it takes, and how many such pictures, and drawn ones, are
+recognised as not its own. Writes ``assets/evidence/outside.json``; nothing is fitted or chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from cifake_core import artifacts, images, metrics
+from cifake_core.calibration import Verdict
+from cifake_core.errors import CifakeLensError, ConfigError
+from cifake_core.labels import LABELS
+from cifake_core.pipeline import Detector
+from cifake_core.preprocess import prepare
+from cifake_core.progress import progress_bar
+from train.export import evidence_dir, write_json
+from train.outsiders import KINDS
+
+FILE = "outside.json"
+DRAWN = 200  # of each kind
+SIDES = (32, 64, 128, 300, 512)  # drawn at one of these, then reduced
+# Eight ways to reduce a square: OpenCV's and Pillow's, whose filters widen with the factor.
+_CV2 = {"area (OpenCV)": cv2.INTER_AREA, "bilinear (OpenCV)": cv2.INTER_LINEAR}
+_PILLOW = {
+    f"{name} (Pillow)": getattr(Image.Resampling, name.upper())
+    for name in ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
+}
+FILTERS = (*_CV2, *_PILLOW)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m train.outside", description=__doc__)
+    parser.add_argument("--pictures", type=Path, required=True, help="tar with REAL and FAKE")
+    args = parser.parse_args(argv)
+    try:
+        found = measure(args.pictures)
+    except CifakeLensError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    write_json(evidence_dir() / FILE, found)
+    for name, said in found["models"].items():
+        low, high = (f(r["auroc"] for r in said["reduced"]) for f in (min, max))
+        print(f"{name}: AUROC {low:.2f} to {high:.2f} over {len(FILTERS)} filters")
+        for row in said["recognised"]:
+            print(f"  {row['kind']}, {row['how']}: {row['share']:.1%} of {row['n']}")
+    return 0
+
+
+def measure(archive: Path) -> dict[str, Any]:
+    """The evidence on every model that ships.
+
+    Raises:
+        ConfigError: there is no such archive, or it holds no pictures of both kinds.
+    """
+    try:
+        files = list(pictures(archive))
+    except (OSError, tarfile.TarError) as error:
+        raise ConfigError(f"{archive.name} cannot be read: {error}") from None
+    labels = np.array([label for label, _ in files])
+    if set(labels.tolist()) != set(LABELS):
+        raise ConfigError(f"{archive.name} needs pictures in folders named REAL and FAKE.")
+    whole = [images.decode(data).pixels for _, data in files]
+    drawn = {
+        kind: [draw(rng, int(rng.choice(SIDES))) for _ in range(DRAWN)]
+        for kind, draw in KINDS.items()
+        for rng in [np.random.default_rng(2024)]
+    }
+    return {
+        "command": "python -m train.outside --pictures pictures.tar",
+        "pictures": {
+            "sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
+            "real": int((labels == "REAL").sum()),
+            "fake": int((labels == "FAKE").sum()),
+        },
+        "models": {
+            name: _of_model(Detector(name), files, whole, labels == "FAKE", drawn)
+            for name in artifacts.available()
+        },
+    }
+
+
+def pictures(archive: Path) -> Iterator[tuple[str, bytes]]:
+    """(REAL or FAKE, bytes) of each file below a folder of that name."""
+    with tarfile.open(archive) as tar:
+        for member in sorted(tar.getmembers(), key=lambda m: m.name):
+            label = next((part for part in Path(member.name).parts if part in LABELS), None)
+            if member.isfile() and label:
+                yield label, tar.extractfile(member).read()
+
+
+def reduced(image: np.ndarray, size: int, how: str) -> np.ndarray:
+    """The central square of (H, W, 3) uint8, brought to ``size`` by one of ``FILTERS``."""
+    side = min(image.shape[:2])
+    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+    square = np.ascontiguousarray(image[top : top + side, left : left + side])
+    if how in _CV2:
+        return cv2.resize(square, (size, size), interpolation=_CV2[how])
+    return np.asarray(Image.fromarray(square).resize((size, size), _PILLOW[how]))
+
+
+def encoded(pixels: np.ndarray, kind: str) -> bytes:
+    """(H, W, 3) uint8 as a PNG, or as a JPEG of quality 75 as the data set's files are."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, **({"quality": 75} if kind == "JPEG" else {}))
+    return file.getvalue()
+
+
+def auroc_interval(area: float, positives: int, negatives: int) -> tuple[float, float]:
+    """95 % interval of an AUROC (Hanley and McNeil 1982)."""
+    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = (
+        area * (1 - area) + (positives - 1) * (q1 - area**2) + (negatives - 1) * (q2 - area**2)
+    ) / (positives * negatives)
+    spread = 1.959964 * np.sqrt(variance)
+    return max(0.0, area - spread), min(1.0, area + spread)
+
+
+def _of_model(
+    detector: Detector,
+    files: list[tuple[str, bytes]],
+    whole: list[np.ndarray],
+    is_fake: np.ndarray,
+    drawn: dict[str, list[np.ndarray]],
+) -> dict[str, Any]:
+    size, rows = detector.card.image_size, []
+    for how in FILTERS:
+        small = [encoded(reduced(image, size, how), "JPEG") for image in whole]
+        p_fake = np.array([a.p_fake for a in _judged(detector, small)])
+        verdicts = [detector.card.calibration.verdict(p) for p in p_fake]
+        given = np.array([v is not Verdict.UNCERTAIN for v in verdicts])
+        right = np.array([v is Verdict.FAKE for v in verdicts]) == is_fake
+        area = metrics.auroc(p_fake, is_fake)
+        rows.append(
+            {
+                "filter": how,
+                "n": len(p_fake),
+                "auroc": area,
+                "auroc_interval_95": list(
+                    auroc_interval(area, int(is_fake.sum()), int((~is_fake).sum()))
+                ),
+                # By the thresholds alone, as if nothing had recognised the picture.
+                "sure_share": float(given.mean()),
+                "right_of_sure": float(right[given].mean()) if given.any() else None,
+            }
+        )
+    recognised = []
+    with progress_bar(f"{detector.card.name}, pictures", " pictures") as show:
+        away = []
+        for i, (_, data) in enumerate(files, start=1):
+            away.append(not detector.judge([detector.open(data)])[0].in_domain)
+            show(i, len(files))
+    recognised.append(_share("pictures", "as they are", away))
+    sets = {"pictures": whole} | drawn
+    for kind, found in sets.items():
+        small = [prepare(image, size).pixels for image in found]
+        for how, file in (("reduced, PNG", "PNG"), ("reduced, JPEG 75", "JPEG")):
+            judged = _judged(detector, [encoded(pixels, file) for pixels in small])
+            recognised.append(_share(kind, how, [not a.in_domain for a in judged]))
+    weights = detector.card.raw["files"][artifacts.WEIGHTS]["sha256"]
+    return {"weights_sha256": weights, "reduced": rows, "recognised": recognised}
+
+
+def _judged(detector: Detector, files: list[bytes]) -> list:
+    return detector.judge([detector.open(data) for data in files])
+
+
+def _share(kind: str, how: str, away: list[bool]) -> dict[str, Any]:
+    hits = sum(away)
+    return {
+        "kind": kind,
+        "how": how,
+        "n": len(away),
+        "share": hits / len(away),
+        "interval_95": list(metrics.wilson_interval(hits, len(away))),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
