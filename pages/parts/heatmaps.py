@@ -9,6 +9,7 @@ from cifake_core.explain import BY_TENSORFLOW, METHOD_WORDS, Heatmap, Method
 from cifake_core.labels import FAKE, REAL
 from cifake_core.pipeline import Analysis, Detector
 from pages.parts import engine
+from pages.parts.heatmap_evidence import warning
 
 TARGETS = {FAKE: "AI-generated", REAL: "real"}
 DRAWN_BY = dict.fromkeys(BY_TENSORFLOW, "drawn by tf-keras-vis") | {
@@ -71,11 +72,13 @@ def _draw(analysis: Analysis, name: str, held: Detector | None) -> None:
                 icon=":material/hourglass_top:" if loading else ":material/error:",
             )
         else:
-            _picture(analysis, heatmap, opacity / 100, colours)
+            _picture(analysis, heatmap, opacity / 100, colours, warning(model.card, method))
     _loading_state(loading, model)
 
 
-def _picture(analysis: Analysis, heatmap: Heatmap, opacity: float, colours: str) -> None:
+def _picture(
+    analysis: Analysis, heatmap: Heatmap, opacity: float, colours: str, remark: str
+) -> None:
     words = f"{METHOD_WORDS[heatmap.method]}, evidence for {TARGETS[heatmap.target]}"
     if heatmap.empty:
         st.info(
@@ -91,7 +94,7 @@ def _picture(analysis: Analysis, heatmap: Heatmap, opacity: float, colours: str)
         output_format="PNG",
         alt=f"{words}: {describe(heatmap.normalised)}",
         caption=f"{words}. {heatmap.values.shape[0]}x{heatmap.values.shape[1]} positions, "
-        f"{DRAWN_BY[heatmap.drawn_by]}.",
+        f"{DRAWN_BY[heatmap.drawn_by]}.{remark}",
     )
     st.image(
         render.scale_bar(colours),

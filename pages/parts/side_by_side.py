@@ -8,6 +8,7 @@ from cifake_core import explain_compare, faithfulness, render
 from cifake_core.explain import METHOD_WORDS, SLOW, Heatmap, Method
 from cifake_core.pipeline import Analysis, Detector
 from pages.parts import engine, spectral
+from pages.parts.heatmap_evidence import warning
 from pages.parts.heatmaps import TARGETS, describe
 
 PER_ROW = 3
@@ -102,7 +103,8 @@ def _draw(analysis: Analysis, name: str, held: Detector | None) -> None:
             with column:
                 heatmap = _one(analysis, model, method, target, loading)
                 if heatmap is not None:
-                    _picture(analysis, heatmap, look, opacity, colours)
+                    remark = warning(model.card, method)
+                    _picture(analysis, heatmap, look, opacity, colours, remark)
                     found[method] = heatmap
     if look == "Colours":
         st.image(
@@ -152,10 +154,12 @@ def _one(
     return heatmap
 
 
-def _picture(analysis: Analysis, heatmap: Heatmap, look: str, opacity: float, colours: str) -> None:
+def _picture(
+    analysis: Analysis, heatmap: Heatmap, look: str, opacity: float, colours: str, remark: str
+) -> None:
     words, pixels = METHOD_WORDS[heatmap.method], analysis.opened.prepared.pixels
     sentence, source = ABOUT[heatmap.method]
-    caption = f"**{words}.** {sentence} {source}"
+    caption = f"**{words}.** {sentence} {source}{remark}"
     if heatmap.empty:
         picture, said = render.enlarge(pixels), "nothing speaks for that answer"
         caption = f"**{words}: empty**, nothing speaks for that answer. {sentence} {source}"

@@ -8,18 +8,16 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from cifake_core import artifacts
 from cifake_core.artifacts import Card
 from cifake_core.catalogue import dig
 from cifake_core.explain import METHOD_WORDS
 from pages.parts import evidence, plots
+from pages.parts.heatmap_evidence import FILE, Rows, of, rows
 from pages.parts.plots import Line
 
-FILE = "explanations"
 WORDS = {str(method): words for method, words in METHOD_WORDS.items()}
 RANDOM, EDGES = "random order", "edge detector"
 VIEWS = {"Deletion and insertion": "curves", "Forgetting": "randomised", "Cross-check": "quantus"}
-Rows = dict[str, dict[str, Any]]
 
 
 def show(card: Card) -> None:
@@ -64,22 +62,6 @@ def show(card: Card) -> None:
         show_depths(parts["randomised"], found)
     else:
         show_cross_check(found)
-
-
-def of(card: Card) -> dict[str, Any] | None:
-    """The record of exactly these weights."""
-    models = (evidence.read(FILE) or {}).get("models")
-    weights = dig(card.raw, "files", artifacts.WEIGHTS, "sha256")
-    for record in models if isinstance(models, list) else []:
-        if dig(record, "name") == card.name and dig(record, "weights_sha256") == weights:
-            return record
-    return None
-
-
-def rows(found: dict[str, Any], part: str) -> Rows:
-    """method -> row."""
-    block = dig(found, part, "rows")
-    return {r["method"]: r for r in block} if isinstance(block, list) else {}
 
 
 def hits(row: dict | None) -> str:

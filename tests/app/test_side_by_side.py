@@ -1,3 +1,4 @@
+import json
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cifake_core import pipeline
+from cifake_core.artifacts import read_card
 from cifake_core.explain import Method
 from cifake_core.labels import FAKE
 from cifake_core.samples import samples
@@ -93,3 +95,22 @@ def test_choices_survive_other_pages(app):
     assert pills.value == [Method.OCCLUSION]
     pick(app)
     assert "Pick a method" in words(app)
+
+
+@pytest.mark.parametrize("passes", [False, True])
+def test_a_method_that_does_not_see_the_model_is_marked(app, monkeypatch, tmp_path, passes):
+    weights = read_card("lens").raw["files"]["model.weights.h5"]["sha256"]
+    row = {"method": "occlusion", "passes": passes}
+    record = {"name": "lens", "weights_sha256": weights, "randomised": {"rows": [row]}}
+    (tmp_path / "explanations.json").write_text(json.dumps({"models": [record]}))
+    monkeypatch.setenv("CIFAKE_EVIDENCE", str(tmp_path))
+    press_sample(app, "Ball")
+    pick(app, Method.CAM, Method.OCCLUSION)
+    marked = [
+        p.caption
+        for element in app.get("image")
+        for p in element.proto.imgs
+        if "changed too little" in p.caption
+    ]
+    assert len(marked) == (0 if passes else 1)
+    assert passes or marked[0].startswith("**Occlusion")

@@ -1,0 +1,41 @@
+"""What was measured of the heatmaps of a model, read from ``assets/evidence/``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cifake_core import artifacts
+from cifake_core.artifacts import Card
+from cifake_core.catalogue import dig
+from cifake_core.explain import Method
+from pages.parts import evidence
+
+FILE = "explanations"
+Rows = dict[str, dict[str, Any]]
+
+
+def of(card: Card) -> dict[str, Any] | None:
+    """The record of exactly these weights."""
+    models = (evidence.read(FILE) or {}).get("models")
+    weights = dig(card.raw, "files", artifacts.WEIGHTS, "sha256")
+    for record in models if isinstance(models, list) else []:
+        if dig(record, "name") == card.name and dig(record, "weights_sha256") == weights:
+            return record
+    return None
+
+
+def rows(found: dict[str, Any], part: str) -> Rows:
+    """method -> row."""
+    block = dig(found, part, "rows")
+    return {r["method"]: r for r in block} if isinstance(block, list) else {}
+
+
+def warning(card: Card, method: Method) -> str:
+    """A sentence if the map hardly changed when the model forgot all it had learned, else empty."""
+    row = rows(of(card) or {}, "randomised").get(str(method))
+    if row is None or dig(row, "passes") is not False:
+        return ""
+    return (
+        " :material/warning: Of this model it changed too little when all that it had learned was "
+        "made random (see “Can you believe a heatmap?”)."
+    )
