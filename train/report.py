@@ -9,6 +9,7 @@ import sys
 from cifake_core import artifacts
 from cifake_core.artifacts import ASSETS
 from cifake_core.errors import CifakeLensError, ConfigError
+from cifake_core.explain import METHOD_WORDS
 
 README = ASSETS.parent / "README.md"
 EVIDENCE = ASSETS / "evidence"
@@ -16,7 +17,14 @@ TIMED = {
     "benchmarks.json": "python -m benchmarks --save",
     "benchmarks_training.json": "python -m benchmarks.training --save",
 }
-OTHERS = {"outside.json": "python -m train.outside --pictures PICTURES.tar"}
+OTHERS = {
+    "outside.json": "python -m train.outside --pictures PICTURES.tar",
+    "explanations.json": "python -m train.explanations --all",
+}
+METHODS = {str(m): words for m, words in METHOD_WORDS.items()} | {
+    "centre": "(always the middle)",
+    "edges": "(strongest edge)",
+}
 START, END = "<!-- {}: written by python -m train.report -->", "<!-- end of {} -->"
 
 
@@ -42,7 +50,7 @@ def filled(readme: str) -> str:
     Raises:
         ConfigError: evidence is missing, or lacks what older versions did not measure.
     """
-    for block in (results, promises, outside, stress, ablations, timings):
+    for block in (results, promises, outside, heatmaps, stress, ablations, timings):
         name, lines = block.__name__, block()
         start, end = START.format(name), END.format(name)
         if readme.count(start) != 1 or readme.count(end) != 1:
@@ -136,6 +144,29 @@ def outside() -> list[str]:
     return rows
 
 
+def heatmaps() -> list[str]:
+    """A row for each model and method, and for two baselines that know no model."""
+    rows = [
+        "| model | method | hits the planted patch | … where it reversed the verdict "
+        "| beats a random order by | like before when all is random |",
+        "|---|---|---|---|---|---|",
+    ]
+    for record in read("explanations.json")["models"]:
+        parts = {
+            part: {row["method"]: row for row in record.get(part, {}).get("rows", [])}
+            for part in ("planted", "curves", "randomised")
+        }
+        for method, planted in parts["planted"].items():
+            gain = parts["curves"].get(method, {}).get("over_random", {}).get("both")
+            random = parts["randomised"].get(method)
+            rows.append(
+                f"| `{record['name']}` | {METHODS.get(method, method)} "
+                f"| {_hits(planted['changed'])} | {_hits(planted['reversed'])} "
+                f"| {_gain(gain)} | {_left(random)} |"
+            )
+    return rows
+
+
 def stress() -> list[str]:
     """Accuracy and, in brackets, the share of fakes found: a row for each change."""
     names = artifacts.available()
@@ -222,6 +253,26 @@ def _stored(name: str) -> str:
     if found["dtype"] == "float16":
         return f"float16, which changed {changed}{at}"
     return f"float32; float16 would change {changed}{at}"
+
+
+def _hits(found: dict) -> str:
+    if found["hit_share"] is None:
+        return "none"
+    low, high = found["hit_interval_95"]
+    return f"{found['hit_share']:.0%} ({low:.0%} to {high:.0%}) of {found['n']}"
+
+
+def _gain(found: dict | None) -> str:
+    if not found:
+        return ""
+    low, high = (100 * x for x in found["interval_95"])
+    return f"{100 * found['mean']:+.1f} ({low:+.1f} to {high:+.1f}) of {found['n']:,}"
+
+
+def _left(row: dict | None) -> str:
+    if row is None:
+        return ""
+    return f"{row['spearman_absolute'][-1]:.2f}{'' if row['passes'] else ', fails'}"
 
 
 def _rate(found: dict) -> str:
