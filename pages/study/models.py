@@ -146,7 +146,7 @@ with st.expander("How to read this"):
   best. Calibration and thresholds were chosen on validation images, never on test images.
 - **Promise**: the two thresholds are set so that a wrong verdict is rare for each kind of image by
   itself. A model that knows little has to say “can't tell” more often to keep the same promise.
-- **Limits**: the promise is about images like those of CIFAKE. A large picture that was reduced looks
+- **Limits**: the promise is about images like those of CIFAKE. A large picture, reduced, looks
   much the same to a person and is something else to a model. A gate turns most strange images
   away; what it lets through by mistake is in the table.
 - **Stress**: pictures get saved, sent, shrunk and blurred on their way. Here every test image was
