@@ -112,12 +112,17 @@ def conformal_thresholds(
         p_fake: (N,), with any monotone calibration: only its order counts.
         is_fake: (N,) bool.
         error: share of each class, at most; raised to what is :func:`promisable`.
+
+    Raises:
+        ValueError: no threshold can hold that, as too many probabilities are 1 and wrong.
     """
     error, edges = promisable(is_fake, error), []
     for other in (p_fake[~is_fake], 1 - p_fake[is_fake]):
         k = math.ceil((len(other) + 1) * (1 - error) - 1e-9)
         # Just above it: four decimals are what a card and a person can read.
         kth = float(np.sort(other)[k - 1])
+        if kth >= 1:
+            raise ValueError("the logits are boundlessly sure of what is wrong")
         steps = math.floor(kth * 1e4)
         edges.append(next(s / 1e4 for s in (steps, steps + 1, steps + 2) if s / 1e4 > kth))
     fake_from, from_below = (min(1.0, max(0.5, edge)) for edge in edges)

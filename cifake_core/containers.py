@@ -141,7 +141,8 @@ def orientation_of(exif: bytes) -> int:
 
 
 # A marker may be led by fill bytes; RSTn, TEM and the stuffed FF 00 carry no segment.
-_JPEG_MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd7\xff])")
+# No "+" for the fill bytes: a long run of them would be gone through once for each of its bytes.
+JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 
 
 def _walk_jpeg(data: bytes) -> Lean:
@@ -149,7 +150,7 @@ def _walk_jpeg(data: bytes) -> Lean:
     size, orientation, scans, first_scan = None, 1, 0, 0
     components, coefficients, streams = 0, 0, False
     for _ in range(MAX_PARTS):
-        found = _JPEG_MARKER.search(data, at)
+        found = JPEG_MARKER.search(data, at)
         if not found or found[1] == b"\xd9":
             break
         code, start, body = found[1][0], found.start(1) - 1, found.end() + 2

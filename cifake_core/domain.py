@@ -132,7 +132,8 @@ class Gate:
 
     def judge(self, pixels: np.ndarray, features: np.ndarray) -> list[tuple[str, ...]]:
         """For each image a sentence on every distance that is too large; none if it is at home."""
-        far = self.distances(pixels, features) > np.array(self.thresholds, np.float32)
+        # Written so that NaN is far.
+        far = ~(self.distances(pixels, features) <= np.array(self.thresholds, np.float32))
         return [
             tuple(self._sentence(name, image) for name in np.array(SIGNALS)[row])
             for row, image in zip(far, pixels, strict=True)
@@ -141,9 +142,9 @@ class Gate:
     def _sentence(self, signal: str, image: np.ndarray) -> str:
         if signal == "compression":
             return (
-                "Its pixels lack the traces of the one JPEG quality with which all images of the "
-                "data set were saved, so it was made or saved in another way, or shrunk from a "
-                "larger picture."
+                "All images of the data set were saved as JPEG in one way, which leaves faint "
+                "traces. They are not found here: probably it was saved in another way, or shrunk "
+                "from a larger picture."
             )
         if signal == "features":
             return "What the model sees in it lies far from all that it saw in training."

@@ -116,7 +116,7 @@ class Explainer:
         self._room = threading.BoundedSemaphore(2)
         if warm_up:
             size = model.input_shape[1]
-            for method in (Method.GRADCAM, Method.GRADCAM_PLUS_PLUS, Method.SMOOTHGRAD):
+            for method in (Method.GRADCAM, Method.GRADCAM_PLUS_PLUS):
                 self.heatmap(np.zeros((size, size, 3), np.uint8), method, FAKE)
 
     def heatmap(

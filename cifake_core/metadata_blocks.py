@@ -6,12 +6,12 @@ hostile: parts, blocks and the size of each are bounded, and packed text is unpa
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from cifake_core.containers import JPEG_MARKER
 from cifake_core.limits import MAX_PARTS
 
 MAX_BLOCKS = 64
@@ -58,14 +58,13 @@ def blocks(kind: str, data: bytes) -> Iterator[Block]:
     return walk(data) if walk else iter(())  # BMP has no such blocks
 
 
-_JPEG_MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd7\xff])")
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 def _jpeg(data: bytes) -> Iterator[Block]:
     at, signed = 2, False
     for _ in range(MAX_PARTS):
-        found = _JPEG_MARKER.search(data, at)
+        found = JPEG_MARKER.search(data, at)
         if not found or found[1] in b"\xda\xd9":  # the pixels begin
             return
         start = found.end() + 2

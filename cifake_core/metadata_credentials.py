@@ -65,22 +65,25 @@ def read(kind: str, data: bytes) -> Credentials | None:
     """
     # -P: this folder's modules must not stand in for those that the library imports.
     command = [sys.executable, "-P", "-B", __file__, f"image/{kind.lower()}"]
+    if not _one.acquire(timeout=SECONDS):
+        return None  # others' files take too long
     try:
-        with _one:
-            done = subprocess.run(
-                command,
-                input=data,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=WAIT_SECONDS,
-                check=True,
-            )
+        done = subprocess.run(
+            command,
+            input=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=WAIT_SECONDS,
+            check=True,
+        )
         found = json.loads(done.stdout)
         actions = tuple((str(a), str(b), str(c)) for a, b, c in found["actions"])
         words = (str(found[name]) for name in ("state", "generator", "signer", "time"))
         return Credentials(*words, actions)
     except (OSError, subprocess.SubprocessError, ValueError, TypeError, KeyError):
         return None
+    finally:
+        _one.release()
 
 
 # --- The child ---

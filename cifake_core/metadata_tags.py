@@ -14,6 +14,7 @@ from cifake_core.metadata_blocks import MAX_BLOCK, MAX_TEXT
 
 MAX_ENTRIES = 1000
 MAX_DEPTH = 64
+MAX_ELEMENTS = 2_000  # of a packet; an editor's long history has some hundreds
 MAX_VALUES = 64
 
 # EXIF 3.0, tables 4 to 9; 700 and 52545 in TIFF: XMP and C2PA; 40092: Windows' own comment.
@@ -116,6 +117,7 @@ def read_xmp(body: bytes, wanted: set[str]) -> tuple[list[tuple[str, str]], bool
         Pairs of local name and text, at most MAX_VALUES, and whether all of it could be read.
     """
     found: list[tuple[str, str]] = []
+    elements = 0
     path: list[str] = []
     texts: list[str] = []
 
@@ -124,7 +126,9 @@ def read_xmp(body: bytes, wanted: set[str]) -> tuple[list[tuple[str, str]], bool
             found.append((name, value.strip()))
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        if len(path) >= MAX_DEPTH:
+        nonlocal elements
+        elements += 1
+        if len(path) >= MAX_DEPTH or elements > MAX_ELEMENTS:
             raise RefusedError
         texts.clear()
         path.append(name.rpartition(" ")[2])

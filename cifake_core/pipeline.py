@@ -1,7 +1,7 @@
 """The only composer of the steps: bytes -> decode -> preprocess -> predict -> calibrate -> explain.
 
 A verdict is given where the calibrated probability is clear, the image is like those the model was
-made for and, if that was asked for, no change too small to see turns the verdict round.
+made for and, if that was asked for, no change that means nothing to a person turns it round.
 
 ``load(name)`` gives a :class:`Detector`, shared by all threads of a process; three stay in memory.
 Verdicts run on ONNX Runtime; TensorFlow is imported only when a heatmap asks for it.
@@ -179,7 +179,7 @@ class Detector:
             return analysis
         changes = ", ".join(found.reversed)
         return doubted(
-            analysis, f"A change that nobody would see turns the verdict round: {changes}."
+            analysis, f"A change that means nothing to a person turns the verdict round: {changes}."
         )
 
     def heatmap(
@@ -251,7 +251,11 @@ class Detector:
         if not prepared.native:
             doubts = [size_doubt(prepared)]  # of pixels that were made here nothing else is said
         elif not doubts and verdict is Verdict.UNCERTAIN:
-            doubts = ["The evidence for either answer is too thin for a verdict."]
+            doubts = [
+                "The evidence for either answer is too thin: this model says AI-generated only "
+                f"from {calibration.fake_from:.1%} up, and real only from "
+                f"{calibration.real_to:.1%} down."
+            ]
         return Analysis(
             model=self.card.name,
             verdict=Verdict.UNCERTAIN if doubts else verdict,

@@ -95,5 +95,5 @@ def size_doubt(prepared: Prepared) -> str:
     return (
         f"Only images of exactly {size}x{size} pixels can be judged: in others the fine "
         "texture that gives a generated image away is gone or invented, and the model's "
-        "probability is no better than a guess."
+        "probability is not to be relied on."
     )

@@ -1,4 +1,4 @@
-"""Does a verdict hold under changes that nobody would see?
+"""Does a verdict hold under changes that leave a picture the same for a person?
 
 A verdict that flips when the image is moved by one pixel rests on very little (Azulay and Weiss
 2019, arXiv:1805.12177). Such instability is cheap to find: all changes are judged in one batch.
@@ -21,7 +21,7 @@ OPPOSITE = {Verdict.REAL: Verdict.FAKE, Verdict.FAKE: Verdict.REAL}
 
 @dataclass(frozen=True, slots=True)
 class Tiny:
-    """One change too small to see; ``apply`` takes and gives (N, S, S, 3) uint8."""
+    """One change that means nothing to a person; ``apply`` takes and gives (N, S, S, 3) uint8."""
 
     label: str
     apply: Callable[[np.ndarray], np.ndarray]

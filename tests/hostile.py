@@ -264,6 +264,7 @@ ODD["exif in 9,000 parts"] = lambda: jpeg_with(segment(0xE1, b"Exif\0\0xy") * 90
 ODD["icc"] = lambda: jpeg_with(segment(0xE2, b"ICC_PROFILE\0\x01\x01" + bytes(60_000)))
 ODD["zip behind jpeg"] = lambda: jpeg_with() + b"PK\x03\x04" + bytes(500)
 ODD["html in jpeg"] = lambda: jpeg_with(segment(0xFE, b"<script>alert(1)</script>"))
+ODD["fill bytes in a row"] = lambda: jpeg_with(b"\xff" * 4_000_000 + b"\0")
 ODD["progressive"] = lambda: jpeg_with(progressive=True)
 ODD["wide"] = lambda: encode(picture(60_000, 1), "PNG")
 ODD["tall"] = lambda: encode(picture(1, 60_000), "PNG")

@@ -91,6 +91,11 @@ def test_conformal_thresholds_by_hand():
     assert conformal_thresholds(p_fake, is_fake, 0.2) == (0.5, 0.5)
 
 
+def test_boundless_sureness_of_what_is_wrong_is_refused():
+    with pytest.raises(ValueError, match="boundlessly sure"):
+        conformal_thresholds(np.ones(400), np.arange(400) < 200, 0.01)
+
+
 def test_what_too_few_images_cannot_promise():
     assert promisable(np.array([True] * 9 + [False] * 99), 0.005) == pytest.approx(0.1)
     assert promisable(np.array([True] * 400 + [False] * 400), 0.005) == 0.005

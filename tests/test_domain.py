@@ -75,7 +75,6 @@ def test_a_grating_lies_in_its_band():
     wave = 128 + 60 * np.cos((2 * np.arange(32) + 1) * 3 * np.pi / 16)
     grating = np.repeat(np.tile(wave, (32, 1))[..., None], 3, axis=2).round().astype(np.uint8)
     bands = domain.statistics(grating[None])[0][:15]
-    assert np.argsort(bands)[-2:].tolist() in ([0, 3], [3, 0]) or bands.argmax() == 3
     assert bands[3] > 3 * np.delete(bands, [0, 3]).max()
 
 
@@ -138,6 +137,14 @@ def test_the_data_set_s_own_images_are_at_home(real_cifake):
     features = detector.engine.logits_and_features(pixels)[1]
     away = np.mean([bool(s) for s in detector.gate.judge(pixels, features)])
     assert 0.001 < away < 0.02
+
+
+def test_distances_that_are_no_numbers_are_far():
+    detector = pipeline.load("lens")
+    pixels = np.stack([texture(seed) for seed in range(2)])
+    features = np.full((2, 128), np.nan, np.float32)
+    for reasons in detector.gate.judge(pixels, features):
+        assert any("far from all that it saw" in reason for reason in reasons)
 
 
 def test_a_model_without_a_gate_judges_by_size_alone(monkeypatch):

@@ -1,7 +1,8 @@
 """Choose thresholds and gate of shipped models anew: ``python -m train.calibrate --all``.
 
 From validation images and training images only. The weights stay as they are; ``train.export``
-does the same for a new model. Measure again afterwards with ``train.evaluate``.
+does the same for a new model. What evidence says of thresholds and gate is old afterwards: run
+``train.evaluate`` and ``train.outside`` again.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ def calibrate(name: str, data: dataset.Dataset) -> dict[str, Any]:
         "calibration": export.calibration_record(calibration, logits, is_real),
         "gate": said,
     }
+    raw.pop("results", None)  # were of the old thresholds
     export.write_json(folder / artifacts.CARD, raw)
     return raw
 

@@ -1,8 +1,9 @@
 """Fit what tells a model's images from others: :class:`cifake_core.domain.Gate`.
 
 Means and covariance come from training images; the thresholds are those under which at most 1 %
-of the validation images are turned away by any of the three distances. No image of another kind is
-looked at: what one is cannot be known beforehand.
+of the validation images are turned away by any of the three distances. No number here comes from
+an image of another kind; which statistics there are was chosen with an eye on drawn ones
+(:mod:`train.outsiders`, of another seed).
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 The archive holds whole pictures of any size, photographs in folders named REAL and generated ones
 in folders named FAKE. Two questions, for each model that ships: what is its answer worth once such
 a picture was reduced to the size it takes, and how many such pictures, and drawn ones, are
-recognised as not its own. Writes ``assets/evidence/outside.json``; nothing is fitted or chosen.
+recognised as not its own. A third about images of the data set that were changed: how many of them
+the gate still lets through. Writes ``assets/evidence/outside.json``; no number is fitted to it.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from cifake_core import artifacts, images, metrics
+from cifake_core import artifacts, dataset, images, metrics
 from cifake_core.calibration import Verdict
 from cifake_core.errors import CifakeLensError, ConfigError
-from cifake_core.labels import LABELS
+from cifake_core.labels import FAKE, LABELS
+from cifake_core.perturb import STRESS
 from cifake_core.pipeline import Detector
 from cifake_core.preprocess import prepare
 from cifake_core.progress import progress_bar
@@ -33,6 +35,7 @@ from train.outsiders import KINDS
 
 FILE = "outside.json"
 DRAWN = 200  # of each kind
+OWN = 1000  # images of the data set that are changed
 SIDES = (32, 64, 128, 300, 512)  # drawn at one of these, then reduced
 # Eight ways to reduce a square: OpenCV's and Pillow's, whose filters widen with the factor.
 _CV2 = {"area (OpenCV)": cv2.INTER_AREA, "bilinear (OpenCV)": cv2.INTER_LINEAR}
@@ -46,9 +49,12 @@ FILTERS = (*_CV2, *_PILLOW)
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m train.outside", description=__doc__)
     parser.add_argument("--pictures", type=Path, required=True, help="tar with REAL and FAKE")
+    parser.add_argument("--data", help="folder or archive of CIFAKE (default: found by itself)")
     args = parser.parse_args(argv)
     try:
-        found = measure(args.pictures)
+        with progress_bar() as show:
+            data = dataset.load(args.data, show)
+        found = measure(args.pictures, data)
     except CifakeLensError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -61,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def measure(archive: Path) -> dict[str, Any]:
+def measure(archive: Path, data: dataset.Dataset) -> dict[str, Any]:
     """The evidence on every model that ships.
 
     Raises:
@@ -88,8 +94,10 @@ def measure(archive: Path) -> dict[str, Any]:
             "fake": int((labels == "FAKE").sum()),
         },
         "models": {
-            name: _of_model(Detector(name), files, whole, labels == "FAKE", drawn)
+            name: _of_model(detector, files, whole, labels == "FAKE", drawn)
+            | {"changed": changed(detector, data)}
             for name in artifacts.available()
+            for detector in [Detector(name)]
         },
     }
 
@@ -128,6 +136,34 @@ def auroc_interval(area: float, positives: int, negatives: int) -> tuple[float, 
     ) / (positives * negatives)
     spread = 1.959964 * np.sqrt(variance)
     return max(0.0, area - spread), min(1.0, area + spread)
+
+
+def changed(detector: Detector, data: dataset.Dataset) -> list[dict[str, Any]]:
+    """For each change of ``STRESS`` to ``OWN`` validation images: what verdicts come of it."""
+    held_out = dataset.validation_indices(data.train)
+    rows = np.sort(np.random.default_rng(2024).permutation(held_out)[:OWN])
+    own, is_fake = data.train.images[rows], data.train.labels[rows] == FAKE
+    table = []
+    for label, some in (("unchanged", own), *((c.label, c.apply(own)) for c in STRESS)):
+        logits, strange = np.zeros(len(rows)), np.zeros(len(rows), bool)
+        for at in range(0, len(rows), 256):
+            part = slice(at, at + 256)
+            logits[part], features = detector.engine.logits_and_features(some[part])
+            strange[part] = [bool(why) for why in detector.gate.judge(some[part], features)]
+        calibration = detector.card.calibration
+        verdicts = [calibration.verdict(p) for p in calibration.p_fake(logits)]
+        sure = np.array([v is not Verdict.UNCERTAIN for v in verdicts]) & ~strange
+        right = np.array([v is Verdict.FAKE for v in verdicts]) == is_fake
+        table.append(
+            {
+                "label": label,
+                "n": len(rows),
+                "turned_away": float(strange.mean()),
+                "sure_share": float(sure.mean()),
+                "right_of_sure": float(right[sure].mean()) if sure.any() else None,
+            }
+        )
+    return table
 
 
 def _of_model(

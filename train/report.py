@@ -107,7 +107,8 @@ def promises() -> list[str]:
     for name in artifacts.available():
         evidence, again = read(f"{name}.json"), _command(name)
         test, gate = evidence["test"]["official"], _get(evidence, "gate", again)
-        promised = artifacts.read_card(name).raw["calibration"]["promised_error"]
+        calibration = artifacts.read_card(name).raw["calibration"]
+        promised = _get(calibration, "promised_error", "python -m train.calibrate --all")
         found = [_get(test, key, again) for key in ("real_called_fake", "fake_called_real")]
         cells = [_rate(f) for f in (*found, gate["turned_away"])]
         rows.append(f"| `{name}` | {promised:.2%} at most | {' | '.join(cells)} |")
@@ -141,6 +142,16 @@ def outside() -> list[str]:
             if (r["kind"], r["how"]) == (kind, how)
         ]
         rows.append(f"| recognised: {kind}, {how} (n = {n}) | {' | '.join(cells)} |")
+    rows += ["", f"| changed image of the data set | {' | '.join(f'`{n}`' for n in models)} |"]
+    rows.append("|---" * (len(models) + 1) + "|")
+    labels = [row["label"] for row in next(iter(models.values()))["changed"]]
+    for at, label in enumerate(labels):
+        cells = [
+            f"{r['turned_away']:.0%} / {r['sure_share']:.0%} / {_share(r['right_of_sure'])}"
+            for m in models.values()
+            for r in [m["changed"][at]]
+        ]
+        rows.append(f"| {label} | {' | '.join(cells)} |")
     return rows
 
 
@@ -247,9 +258,9 @@ def _get(evidence: dict, key: str, command: str):
 def _stored(name: str) -> str:
     """The precision of the files, and what half of it does to validation's verdicts."""
     found = artifacts.read_card(name).raw["storage"]
-    low, high = found["judged_at"]
+    low, high = _get(found, "judged_at", "python -m train.calibrate --all")
     changed = f"{found['verdicts_changed']} of {found['of']:,} verdicts"
-    at = f" (thresholds {low} and {high})"
+    at = f" (at the thresholds of its export, {low} and {high})"
     if found["dtype"] == "float16":
         return f"float16, which changed {changed}{at}"
     return f"float32; float16 would change {changed}{at}"
@@ -272,7 +283,11 @@ def _gain(found: dict | None) -> str:
 def _left(row: dict | None) -> str:
     if row is None:
         return ""
-    return f"{row['spearman_absolute'][-1]:.2f}{'' if row['passes'] else ', fails'}"
+    if (found := row["rest"])["interval_95"] is None:
+        return "no maps to compare"
+    low, high = found["interval_95"]
+    said = {True: "passes", False: "fails", None: "undecided"}[row["passes"]]
+    return f"{found['mean']:.2f} ({low:.2f} to {high:.2f}), {said}"
 
 
 def _rate(found: dict) -> str:

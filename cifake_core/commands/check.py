@@ -38,7 +38,7 @@ def add_to(commands) -> None:
     parser.add_argument(
         "--thorough",
         action="store_true",
-        help="uncertain, too, if a change too small to see turns a verdict round (slower)",
+        help="uncertain, too, if a change that means nothing to a person turns a verdict round",
     )
     parser.add_argument(
         "--all-files", action="store_true", help="in folders, try files of every name"

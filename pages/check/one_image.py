@@ -110,8 +110,8 @@ def show_limits(model: Detector) -> None:
             f"""
 - **The verdict** has three answers. {promised} “Can't tell” comes with its reason: the evidence is
   thin; the image is not {model.card.image_size}x{model.card.image_size} pixels or unlike those the
-  model learned from; a change too small to see would turn the verdict round; or, if you asked all
-  models, one says the opposite.
+  model learned from; a change that means nothing to a person would turn the verdict round; or, if
+  you asked all models, one says the opposite.
 - **The probability** is calibrated on images like those of CIFAKE: of all such images rated 90 %,
   about nine in ten are AI-generated{off}. For any other image it is the model's reading and no
   more.
@@ -135,28 +135,33 @@ st.markdown(
     "Drop an image of 32x32 pixels and read whether it is a photograph or AI-generated, how sure "
     "the model is, and where it looked. Larger ones can be looked at, but not judged."
 )
-name = picker.choose()
-detector = engine.detector(name)
-chosen = sources.choose()
+# The verdict stands right below the image's choice, where a projector still shows it.
+choice, answer, models, details = (st.container() for _ in range(4))
+with choice:
+    chosen = sources.choose()
+with models:
+    detector = engine.detector(picker.choose())
 if chosen is not None:
     result = engine.analysis(chosen.data, detector)
-    st.divider()
     if isinstance(result, str):
-        st.error(result, icon=":material/broken_image:")
+        answer.error(result, icon=":material/broken_image:")
     else:
         if doubt := ask_all.disagreement(result, chosen.data, detector):
             result = pipeline.doubted(result, doubt)
-        show_verdict(result, detector, chosen)
-        show_pictures(result, chosen)
-        origins.show(chosen.data)
-        ask_all.show(result, chosen.data, detector)
-        heatmaps.show(result, detector)
-        st.download_button(
-            "Result (JSON)",
-            json.dumps(result.as_dict(), indent=1),
-            "result.json",
-            "application/json",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+        with answer:
+            st.divider()
+            show_verdict(result, detector, chosen)
+            show_pictures(result, chosen)
+            origins.show(chosen.data)
+        with details:
+            ask_all.show(result, chosen.data, detector)
+            heatmaps.show(result, detector)
+            st.download_button(
+                "Result (JSON)",
+                json.dumps(result.as_dict(), indent=1),
+                "result.json",
+                "application/json",
+                on_click="ignore",
+                icon=":material/download:",
+            )
 show_limits(detector)

@@ -67,8 +67,8 @@ def show(analysis: Analysis, data: bytes, chosen: pipeline.Detector) -> None:
     st.markdown(f"**{agreement([a.verdict for a in good.values()], len(answers) - len(good))}**")
     if not analysis.in_domain:
         st.caption(
-            "The image is not of the kind that the models judge, and their probabilities are no "
-            "better than guesses."
+            "The image is not of the kind that the models judge, and their probabilities are not "
+            "to be relied on."
         )
     elif good:
         show_plot(good, cards)

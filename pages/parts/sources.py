@@ -98,7 +98,7 @@ def _take_sample(number: int) -> None:
         sample.png,
         f"the sample “{sample.name}”",
         remark="This picture was drawn by arithmetic. It is neither a photograph nor AI-generated, "
-        "so there is no right answer: it shows what a model does with what it never saw.",
+        "so “can't tell” is the right answer. Any other one is a mistake, however sure it sounds.",
     )
 
 

@@ -122,7 +122,7 @@ def _chart(names: list[str], change: np.ndarray, scale: str, energy: np.ndarray)
         fixedrange=True,
     )
     figure.update_layout(barmode="overlay", height=360)
-    unit = "hundredths of probability" if probability else "units of the raw score"
+    unit = "percentage points" if probability else "units of the raw score"
     told = "; ".join(f"{n} {form(v)}" for n, v in zip(names, change, strict=True))
     plots.show(
         figure,

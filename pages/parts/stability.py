@@ -1,4 +1,4 @@
-"""Whether the verdict holds under changes that nobody would see, as a badge."""
+"""Whether the verdict holds under changes that mean nothing to a person, as a badge."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def headline(stability: Stability) -> str:
 def details(stability: Stability) -> str:
     """What each kind of change did, a sentence each, in Markdown."""
     sentences = [
-        f"{stability.total} changes that nobody would see were tried on the image. The model's "
-        f"reading of it as it is: *{ANSWER_WORDS[stability.verdict]}*."
+        f"{stability.total} changes that leave a picture the same for a person were tried. The "
+        f"model's reading of it as it is: *{ANSWER_WORDS[stability.verdict]}*."
     ]
     if stability.reversed:
         sentences.append(f"**Turned into its opposite** by {_listed(stability.reversed)}.")

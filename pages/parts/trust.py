@@ -104,7 +104,7 @@ def _draw(analysis: Analysis, name: str, held: Detector | None) -> None:
             model,
         )
     _pictures(analysis, before, after, depth, len(layers))
-    _figures(analysis, before, after, depth)
+    _figures(analysis, before, after, depth, len(layers))
 
 
 @st.cache_data(scope="session", max_entries=64, show_spinner=False)
@@ -158,17 +158,17 @@ def _pictures(analysis: Analysis, before: Heatmap, after: Heatmap, depth: int, o
     )
 
 
-def _figures(analysis: Analysis, before: Heatmap, after: Heatmap, depth: int) -> None:
+def _figures(analysis: Analysis, before: Heatmap, after: Heatmap, depth: int, of: int) -> None:
     size = len(analysis.opened.prepared.pixels)
     maps = [faithfulness.fit(h.values, size) for h in (before, after)]
     ranks, alike = faithfulness.spearman(*maps), faithfulness.ssim(*maps)
     one, other = st.columns(2)
     one.metric("Rank correlation", f"{ranks:.2f}")
     other.metric("SSIM", f"{alike:.2f}")
-    st.markdown(f":material/lightbulb: {_meaning(ranks, depth, before.empty or after.empty)}")
+    st.markdown(f":material/lightbulb: {_meaning(ranks, depth, of, before.empty or after.empty)}")
 
 
-def _meaning(ranks: float, depth: int, empty: bool) -> str:
+def _meaning(ranks: float, depth: int, of: int, empty: bool) -> str:
     if not depth:
         return "Nothing is forgotten yet: both maps are the same. Move the slider."
     if empty:
@@ -180,7 +180,13 @@ def _meaning(ranks: float, depth: int, empty: bool) -> str:
             "The map has hardly changed, although the model's knowledge in these layers is gone: "
             "what you see was not about them."
         )
-    return "The map has changed in part: some of it came from layers that still remember."
+    if depth == of:
+        return (
+            "The map has changed in part. No layer remembers anything, so what it still shares "
+            "with the first one comes from the image and the shape of the net, not from what was "
+            "learned."
+        )
+    return "The map has changed in part: some of it may come from layers that still remember."
 
 
 def _listed(names: list[str]) -> str:

@@ -57,7 +57,8 @@ def show(analysis: Analysis, model: Detector) -> None:
     after = cover.apply(changed)[0] if cover else changed[0]
     p_fake = curve(pixels, model.card, change, cover)
     now = 1 + (change.settings.index(setting) if change else 0)
-    show_readings(pixels, after, p_fake[0], p_fake[now], model.card.calibration)
+    limits = model.card.calibration if analysis.in_domain else None
+    show_readings(pixels, after, p_fake[0], p_fake[now], limits)
     everybody = st.toggle("Ask every model", key="what_if_all", **KEEP)
     curves = ask_all(pixels, change, cover, model.card.name) if everybody else {}
     if change:
@@ -132,14 +133,20 @@ def ask_all(
 
 
 def show_readings(
-    before: np.ndarray, after: np.ndarray, p_before: float, p_after: float, limits: Calibration
+    before: np.ndarray,
+    after: np.ndarray,
+    p_before: float,
+    p_after: float,
+    limits: Calibration | None,
 ) -> None:
+    """Both images; without ``limits`` no word that could be taken for a verdict."""
     columns = st.columns(2, wrap=False)
     for column, title, pixels, p in zip(
         columns, ("As it is", "Changed"), (before, after), (p_before, p_after), strict=True
     ):
         with column:
-            st.markdown(f"{title}  \n**{HEADLINES[limits.verdict(p)]}**")
+            said = f"**{HEADLINES[limits.verdict(p)]}**" if limits else "a raw reading only"
+            st.markdown(f"{title}  \n{said}")
             st.image(
                 render.enlarge(pixels),
                 width="stretch",

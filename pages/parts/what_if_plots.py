@@ -99,10 +99,10 @@ def flip_words(
         said = [f"from {change.say(f.setting)} {on} *{ANSWER_WORDS[f.verdict]}*" for f in steps[1:]]
         if len(said) > 2:
             said = [said[0], f"and it changes {len(said) - 1} more times"]
-        first = f"From {name} {change.say(steps[0].setting)} {on} the verdict is "
+        first = f"From {name} {change.say(steps[0].setting)} {on} the answer is "
         sentences.append(", ".join([f"{first}*{ANSWER_WORDS[steps[0].verdict]}*", *said]) + ".")
     start = "With that part covered" if covered else "As it is"
-    start += f", the verdict is *{ANSWER_WORDS[before]}*."
+    start += f", the answer is *{ANSWER_WORDS[before]}*."
     if not sentences:
         return f"{start} It stays so along the whole slider: there is no flip."
     if len(sentences) < len(change.ways):

@@ -80,9 +80,10 @@ def stored(m: Measured) -> str:
     if not {"dtype", "verdicts_changed", "of"} <= found.keys():
         return "–"
     word = "changed" if found["dtype"] == "float16" else "float16 would change"
-    at = " and ".join(f"{t:.1%}" for t in found.get("judged_at", []))
-    said = f"{found['dtype']}; {word} {found['verdicts_changed']} of {found['of']:,} verdicts"
-    return f"{said} (thresholds {at})" if at else said
+    return (
+        f"{found['dtype']}; {word} {found['verdicts_changed']} of {found['of']:,} verdicts when "
+        "it was exported"
+    )
 
 
 def about(m: Measured) -> str:

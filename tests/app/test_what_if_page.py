@@ -184,13 +184,13 @@ def test_flip_points_in_words():
     assert flat.endswith("is *real*. It stays so along the whole slider: there is no flip.")
     # 4, 7, ... 43 are the first fourteen qualities.
     falls = np.r_[0.05, np.full(14, 0.95), np.full(19, 0.05)]
-    assert "From JPEG quality 43 down the verdict is *AI-generated*." in flip_words(
+    assert "From JPEG quality 43 down the answer is *AI-generated*." in flip_words(
         jpeg, falls, PLAIN
     )
     twice = flip_words(blur, line(blur, (6, 0.95), (10, 0.5), (16, 0.0)), PLAIN)
-    assert "From blur 0.5 px up the verdict is *can't tell*, from 1.5 px up *real*." in twice
+    assert "From blur 0.5 px up the answer is *can't tell*, from 1.5 px up *real*." in twice
     one_way = flip_words(brightness, line(brightness, (32, 0.0), (10, 0.5)), PLAIN)
-    assert "From brightness +27.5 % up the verdict is *can't tell*." in one_way
+    assert "From brightness +27.5 % up the answer is *can't tell*." in one_way
     assert one_way.endswith("In the other direction it does not flip.")
     restless = np.r_[0.05, np.tile([0.05, 0.5], 16)[:31]]
     assert "and it changes 28 more times" in flip_words(blur, restless, PLAIN)
@@ -201,8 +201,8 @@ def test_flips_of_a_covered_image_start_from_the_covered_one():
     p_fake = line(jpeg, (20, 0.0), (14, 0.99))
     assert "From JPEG quality 100 down" in flip_words(jpeg, p_fake, PLAIN)
     covered = flip_words(jpeg, p_fake, PLAIN, covered=True)
-    assert covered.startswith("With that part covered, the verdict is *AI-generated*. From JPEG ")
-    assert "From JPEG quality 58 down the verdict is *real*." in covered
+    assert covered.startswith("With that part covered, the answer is *AI-generated*. From JPEG ")
+    assert "From JPEG quality 58 down the answer is *real*." in covered
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_change_cover_and_ask_every_model(open_page, screenshot):
     page.get_by_text("Ask every model").click()
     expect(page.get_by_role("row", name=re.compile("paper_cnn"))).to_be_visible(timeout=WAIT)
     page.get_by_text("Which changes?").click()
-    expect(page.get_by_text("changes that nobody would see")).to_be_visible()
+    expect(page.get_by_text("the same for a person")).to_be_visible()
     screenshot(page, "what_if_all")
 
 

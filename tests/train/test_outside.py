@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cifake_core import artifacts, metrics
+from cifake_core import artifacts, dataset, metrics
 from cifake_core.errors import ConfigError
+from cifake_core.perturb import STRESS
 from train import outside, outsiders
 
 
@@ -30,10 +31,10 @@ def archive(tmp_path):
     return path
 
 
-def test_every_model_is_measured_on_every_filter(archive, tmp_path, monkeypatch):
+def test_every_model_is_measured_on_every_filter(archive, tiny_cifake, tmp_path, monkeypatch):
     monkeypatch.setenv("CIFAKE_EVIDENCE", str(tmp_path / "evidence"))
     monkeypatch.setattr(outside, "DRAWN", 3)
-    assert outside.main(["--pictures", str(archive)]) == 0
+    assert outside.main(["--pictures", str(archive), "--data", str(tiny_cifake)]) == 0
     found = json.loads((tmp_path / "evidence" / "outside.json").read_text())
     assert found["pictures"]["real"] == found["pictures"]["fake"] == 4
     assert list(found["models"]) == artifacts.available()
@@ -42,18 +43,22 @@ def test_every_model_is_measured_on_every_filter(archive, tmp_path, monkeypatch)
         assert len(outside.FILTERS) == 8
         kinds = {(r["kind"], r["how"]): r for r in row["recognised"]}
         assert kinds["pictures", "as they are"]["share"] == 1
+        assert [r["label"] for r in row["changed"]] == ["unchanged", *(c.label for c in STRESS)]
+        for r in row["changed"]:
+            assert r["turned_away"] + r["sure_share"] <= 1
         assert kinds["noise", "reduced, PNG"]["share"] == 1
         assert {kind for kind, _ in kinds} == {"pictures", *outsiders.KINDS}
 
 
-def test_an_archive_without_both_kinds_is_one_sentence(tmp_path, capsys):
+def test_an_archive_without_both_kinds_is_one_sentence(tiny_cifake, tmp_path, capsys):
     with tarfile.open(tmp_path / "empty.tar", "w"):
         pass
     (tmp_path / "none.tar").write_bytes(b"not an archive")
     for name in ("empty.tar", "none.tar", "missing.tar"):
         with pytest.raises(ConfigError):
-            outside.measure(tmp_path / name)
-        assert outside.main(["--pictures", str(tmp_path / name)]) == 1
+            outside.measure(tmp_path / name, dataset.load(tiny_cifake))
+        options = ["--pictures", str(tmp_path / name), "--data", str(tiny_cifake)]
+        assert outside.main(options) == 1
         assert capsys.readouterr().err.startswith("error: ")
 
 
