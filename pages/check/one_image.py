@@ -149,7 +149,6 @@ if chosen is not None:
         if doubt := ask_all.disagreement(result, chosen.data, detector):
             result = pipeline.doubted(result, doubt)
         with answer:
-            st.divider()
             show_verdict(result, detector, chosen)
             show_pictures(result, chosen)
             origins.show(chosen.data)

@@ -31,11 +31,14 @@ def rows(found: dict[str, Any], part: str) -> Rows:
 
 
 def warning(card: Card, method: Method) -> str:
-    """A sentence if the map hardly changed when the model forgot all it had learned, else empty."""
+    """A sentence unless the map clearly changed when the model forgot all it had learned."""
     row = rows(of(card) or {}, "randomised").get(str(method))
-    if row is None or dig(row, "passes") is not False:
+    if row is None or row.get("passes", True):
         return ""
+    said = "it is not clear that it changes enough"
+    if row["passes"] is False:
+        said = "it changed too little"
     return (
-        " :material/warning: Of this model it changed too little when all that it had learned was "
-        "made random (see “Can you believe a heatmap?”)."
+        f" :material/warning: Of this model {said} when all that was learned is made random (see "
+        "“Can you believe a heatmap?”)."
     )

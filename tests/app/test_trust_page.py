@@ -102,9 +102,9 @@ def test_a_row_and_a_sentence_for_each_method(start, folder):
         "Grad-CAM",
         "75% (65% to 85%)",
         "+5.0 points, n=100",
-        "0.05, passes",
+        "0.05, passes, n=32",
     ]
-    assert table.iloc[1, 3] == "0.95, fails"
+    assert table.iloc[1, 3] == "0.95, fails, n=32"
     said = words(app)
     assert table.iloc[2].tolist()[:2] == ["Always the middle", "45% (35% to 55%)"]
     assert (

@@ -47,7 +47,7 @@ def test_pick_a_model_and_ask_all(open_page, screenshot):
     picker.click()
     page.get_by_role("option", name="paper_cnn").click()
     expect(page.get_by_text("lens says the opposite")).to_be_visible(timeout=WAIT)
-    page.get_by_text("Drawn by tf-keras-vis").wait_for(timeout=WAIT)
+    page.get_by_text("tf-keras-vis are loaded").wait_for(timeout=WAIT)
     screenshot(page, "ask_all")
 
     page.get_by_role("link", name="The data set").click()
