@@ -54,6 +54,7 @@ class Card:
     target_layer: str  # for heatmaps
     calibration: Calibration
     raw: dict[str, Any]
+    folder: Path  # where it was read, and where its files lie
 
 
 def models_dir() -> Path:
@@ -92,6 +93,7 @@ def read_card(name: str) -> Card:
             target_layer=raw["target_layer"],
             calibration=calibration,
             raw=raw,
+            folder=path.parent,
         )
         problems = [
             (raw["format"] != CARD_FORMAT, "is of another format than this version reads"),
@@ -155,7 +157,7 @@ def load_keras(card: Card) -> keras.Model:
         model = build(card.builder, **card.builder_arguments)
     except Exception as error:
         raise ArtifactError(f"{card.name} cannot be built from its card: {error}") from None
-    load_all_weights(model, models_dir() / card.name / WEIGHTS)
+    load_all_weights(model, card.folder / WEIGHTS)
     _check_goldens(card, lambda batch: np.asarray(model(batch, training=False))[:, 0], WEIGHTS)
     return model
 
@@ -205,7 +207,7 @@ def file_record(path: Path) -> dict[str, Any]:
 
 
 def _checked_bytes(card: Card, file: str) -> bytes:
-    path = models_dir() / card.name / file
+    path = card.folder / file
     data = path.read_bytes() if path.is_file() else b""
     record = card.raw.get("files", {}).get(file, {})
     if hashlib.sha256(data).hexdigest() != record.get("sha256"):

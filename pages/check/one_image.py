@@ -17,6 +17,7 @@ from pages.parts import (
     model_limits,
     origins,
     picker,
+    pictures,
     sources,
     stability,
 )
@@ -53,9 +54,10 @@ def show_probability(analysis: Analysis, model: Detector) -> None:
         sentence += f". The model's reading leans to *{lean}*, but that is not a verdict."
     st.markdown(sentence)
     st.image(
-        render.probability_bar(analysis.p_fake, calibration.real_to, calibration.fake_from),
+        pictures.url(
+            render.probability_bar(analysis.p_fake, calibration.real_to, calibration.fake_from)
+        ),
         width="stretch",
-        output_format="PNG",
         alt=(
             f"A bar from 0 (real, blue) over can't tell (grey) to 100 percent (AI-generated, "
             f"orange) with a marker at {percent(analysis.p_fake)}"
@@ -72,18 +74,16 @@ def show_pictures(analysis: Analysis, source: sources.Source) -> None:
     original, seen = st.columns(2)
     with original:
         st.image(
-            render.enlarge(render.framed(analysis.opened.preview)),
+            pictures.url(render.enlarge(render.framed(analysis.opened.preview))),
             width="stretch",
-            output_format="PNG",
             alt=f"{source.words}, as it was given",
             caption=f"{source.words[0].upper()}{source.words[1:]}: {analysis.opened.width}x"
             f"{analysis.opened.height} pixels, {analysis.opened.format}",
         )
     with seen:
         st.image(
-            render.enlarge(analysis.opened.prepared.pixels),
+            pictures.url(render.enlarge(analysis.opened.prepared.pixels)),
             width="stretch",
-            output_format="PNG",
             alt=f"The {size}x{size} pixels that the model sees, enlarged with hard edges",
             caption=f"What the model sees: exactly these {size}x{size} pixels",
         )

@@ -8,7 +8,7 @@ from cifake_core import render
 from cifake_core.explain import BY_TENSORFLOW, METHOD_WORDS, Heatmap, Method
 from cifake_core.labels import FAKE, REAL
 from cifake_core.pipeline import Analysis, Detector
-from pages.parts import engine
+from pages.parts import engine, pictures
 from pages.parts.heatmap_evidence import warning
 
 TARGETS = {FAKE: "AI-generated", REAL: "real"}
@@ -89,17 +89,15 @@ def _picture(
     pixels = analysis.opened.prepared.pixels
     picture = render.overlay(pixels, heatmap.normalised, opacity, colours)
     st.image(
-        picture,
+        pictures.url(picture),
         width="stretch",
-        output_format="PNG",
         alt=f"{words}: {describe(heatmap.normalised)}",
         caption=f"{words}. {heatmap.values.shape[0]}x{heatmap.values.shape[1]} positions, "
         f"{DRAWN_BY[heatmap.drawn_by]}.{remark}",
     )
     st.image(
-        render.scale_bar(colours),
+        pictures.url(render.scale_bar(colours)),
         width="stretch",
-        output_format="PNG",
         alt=f"Scale of the {colours} colours: no evidence on the left, the most on the right",
         caption="no evidence → most evidence in this image",
     )

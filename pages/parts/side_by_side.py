@@ -7,7 +7,7 @@ import streamlit as st
 from cifake_core import explain_compare, faithfulness, render
 from cifake_core.explain import METHOD_WORDS, SLOW, Heatmap, Method
 from cifake_core.pipeline import Analysis, Detector
-from pages.parts import engine, spectral
+from pages.parts import engine, pictures, spectral
 from pages.parts.heatmap_evidence import warning
 from pages.parts.heatmaps import TARGETS, describe
 
@@ -108,9 +108,8 @@ def _draw(analysis: Analysis, name: str, held: Detector | None) -> None:
                     found[method] = heatmap
     if look == "Colours":
         st.image(
-            render.scale_bar(colours),
+            pictures.url(render.scale_bar(colours)),
             width="stretch",
-            output_format="PNG",
             alt=f"Scale of the {colours} colours: no evidence on the left, the most on the right",
             caption="no evidence → most evidence. Each map is scaled to its own strongest spot, so "
             "colours compare places, not methods.",
@@ -170,9 +169,8 @@ def _picture(
         else:
             picture = render.overlay(pixels, heatmap.normalised, opacity, colours)
     st.image(
-        picture,
+        pictures.url(picture),
         width="stretch",
-        output_format="PNG",
         alt=f"{words}, evidence for {TARGETS[heatmap.target]}: {said}",
         caption=caption,
     )
@@ -196,17 +194,15 @@ def _difference(found: dict[Method, Heatmap]) -> None:
     first, second = METHOD_WORDS[one], METHOD_WORDS[other]
     picture, words = st.columns(2)
     picture.image(
-        explain_compare.difference(*maps),
+        pictures.url(explain_compare.difference(*maps)),
         width="stretch",
-        output_format="PNG",
         alt=f"{first} minus {second}: green where {first} is stronger, purple where {second} is",
     )
     with words:
         st.metric("Rank correlation", f"{ranks:.2f}", help="1: same order of spots; 0: none.")
         st.image(
-            explain_compare.difference_bar(),
+            pictures.url(explain_compare.difference_bar()),
             width="stretch",
-            output_format="PNG",
             alt="Scale of the difference: purple on the left, near-white in the middle, green",
             caption=f"purple: {second} stronger · white: both alike · green: {first} stronger",
         )

@@ -11,7 +11,7 @@ from cifake_core import render
 from cifake_core.explain_spectral import BandEffects, remove_band, spectral_occlusion
 from cifake_core.labels import FAKE, REAL
 from cifake_core.pipeline import Analysis, Detector
-from pages.parts import engine
+from pages.parts import engine, pictures
 from pages.parts.words import LABEL_COLOURS, percent
 
 BANDS = 8
@@ -58,9 +58,8 @@ def show(analysis: Analysis, model: Detector) -> None:
         strict=True,
     ):
         column.image(
-            render.enlarge(picture),
+            pictures.url(render.enlarge(picture)),
             width="stretch",
-            output_format="PNG",
             alt=f"{title}: {percent(p)} AI-generated",
             caption=f"{title}: **{percent(p)}** AI-generated (raw score {score:+.2f})",
         )

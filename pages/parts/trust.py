@@ -12,7 +12,7 @@ from cifake_core.explain import BY_TENSORFLOW, METHOD_WORDS, Explainer, Heatmap,
 from cifake_core.explain_occlusion import occlusion
 from cifake_core.pipeline import Analysis, Detector
 from cifake_core.shelf import Shelf
-from pages.parts import engine
+from pages.parts import engine, pictures
 from pages.parts.heatmaps import TARGETS
 
 if TYPE_CHECKING:
@@ -142,16 +142,14 @@ def _pictures(analysis: Analysis, before: Heatmap, after: Heatmap, depth: int, o
         else:
             picture, note = render.overlay(pixels, heatmap.normalised, 0.6), ""
         column.image(
-            picture,
+            pictures.url(picture),
             width="stretch",
-            output_format="PNG",
             alt=f"{words}{note}",
             caption=f"{words[0].upper()}{words[1:]}{note}.",
         )
     st.image(
-        render.scale_bar(),
+        pictures.url(render.scale_bar()),
         width="stretch",
-        output_format="PNG",
         alt="Scale of the colours: no evidence on the left, the most on the right",
         caption=f"no evidence → most evidence for “{TARGETS[before.target]}”, each map by its own "
         "strongest spot",

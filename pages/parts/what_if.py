@@ -17,7 +17,7 @@ from cifake_core.labels import FAKE, REAL
 from cifake_core.perturb import FILLS
 from cifake_core.pipeline import Analysis, Detector
 from cifake_core.what_if import Change, Cover
-from pages.parts import engine, plots, stability
+from pages.parts import engine, pictures, plots, stability
 from pages.parts.heatmaps import TARGETS
 from pages.parts.words import HEADLINES, percent
 
@@ -148,9 +148,8 @@ def show_readings(
             said = f"**{HEADLINES[limits.verdict(p)]}**" if limits else "a raw reading only"
             st.markdown(f"{title}  \n{said}")
             st.image(
-                render.enlarge(pixels),
+                pictures.url(render.enlarge(pixels)),
                 width="stretch",
-                output_format="PNG",
                 alt=f"{title}: the {len(pixels)}x{len(pixels)} pixels that the model sees",
                 caption=f"{percent(p)} AI-generated",
             )
@@ -239,16 +238,14 @@ def show_heatmaps(before: np.ndarray, after: np.ndarray, model: Detector, leans_
     ):
         share = f"{peak / max(peaks):.0%}"
         column.image(
-            render.overlay(pixels, found.values / max(peaks), 0.55),
+            pictures.url(render.overlay(pixels, found.values / max(peaks), 0.55)),
             width="stretch",
-            output_format="PNG",
             alt=f"{title}: heatmap, evidence for {TARGETS[target]}; its peak is {share}",
             caption=f"{title}: peak {share}",
         )
     st.image(
-        render.scale_bar(),
+        pictures.url(render.scale_bar()),
         width="stretch",
-        output_format="PNG",
         alt="Scale of the colours: no evidence on the left, the strongest on the right",
         caption="no evidence → 100 %, the strongest evidence in either image",
     )

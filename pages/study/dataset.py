@@ -9,7 +9,7 @@ import streamlit as st
 
 from cifake_core import render
 from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
-from pages.parts import data_source, evidence
+from pages.parts import data_source, evidence, pictures
 from pages.parts.words import LABEL_COLOURS, LABEL_NAMES
 
 PLURALS = {REAL: "Photographs", FAKE: "AI-generated images"}
@@ -179,9 +179,8 @@ def show_images() -> None:
     for label, column in zip(rows, st.columns(2), strict=True):
         shown = rows[label][(page - 1) * SHEET : page * SHEET]
         column.image(
-            render.enlarge(sheet(data.train.images[shown]), 512),
+            pictures.url(render.enlarge(sheet(data.train.images[shown]), 512)),
             width="stretch",
-            output_format="PNG",
             caption=f"{LABEL_NAMES[label]}, {word}: {len(shown)} of {len(rows[label]):,} in train",
             alt=f"{len(shown)} training images of class {word}: {LABEL_NAMES[label]}",
         )

@@ -97,10 +97,11 @@ def test_limits_of_what_ships_and_of_models_never_measured(start, three):
     shipped = look(start(), "Limits")
     text = words(shipped)
     assert "0.5 is a coin flip" in text
-    reduced, recognised = (t.value for t in shipped.table[-2:])
+    reduced, recognised, changed = (t.value for t in shipped.table[-3:])
     assert set(reduced["Model"]) == set(artifacts.available())
     assert "pictures, as they are" in recognised["Image"].tolist()
     assert set(recognised.columns) == {"Image", *artifacts.available()}
+    assert changed["Change"].tolist()[:2] == ["unchanged", "JPEG 90"]
     other = look(start(*three), "Limits")
     assert "Not measured yet" in words(other)
 
