@@ -18,9 +18,10 @@ args = parser.parse_args()
 core.cold_start()
 core.many_files()
 page.first_verdict()
+# Before anything loads TensorFlow into this process: Streamlit collects garbage after each run.
+what_if.moves()
 core.one_image()
 explain.heatmaps()
-what_if.moves()
 if args.save:
     machine = f"{cores()} processors ({platform.machine()}), Python {platform.python_version()}"
     text = json.dumps({"machine": machine, "lines": timing.LINES}, indent=1) + "\n"

@@ -70,7 +70,7 @@ class Gaussian:
 
         Lee et al. 2018, arXiv:1807.03888.
         """
-        x, means = x @ self.whitening, self.means @ self.whitening
+        x, means = (_dot(v, self.whitening.T) for v in (x, self.means))
         return np.linalg.norm(x[:, None] - means[None], axis=2).min(axis=1)
 
 
@@ -94,8 +94,9 @@ class Neighbours:
 
         Sun et al. 2022, arXiv:2204.06507.
         """
-        x = x @ self.whitening
-        squares = (x**2).sum(axis=1)[:, None] + (self.known**2).sum(axis=1) - 2 * x @ self.known.T
+        x = _dot(x, self.whitening.T)
+        lengths = [np.einsum("nk,nk->n", v, v) for v in (x, self.known)]
+        squares = lengths[0][:, None] + lengths[1] - 2 * _dot(x, self.known)
         return np.sqrt(
             np.maximum(0, np.partition(squares, NEIGHBOUR - 1, axis=1)[:, NEIGHBOUR - 1])
         )
@@ -175,6 +176,11 @@ class Gate:
             )
 
 
+def _dot(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x @ y.T without BLAS, whose threads go on spinning while others have work for the cores."""
+    return np.einsum("nk,rk->nr", x, np.ascontiguousarray(y))
+
+
 def _fields(kind: type) -> list[str]:
     return [f.name for f in fields(kind)]
 
@@ -206,7 +212,8 @@ def _compression(coefficients: np.ndarray) -> np.ndarray:
 
 def _coefficients(pixels: np.ndarray) -> np.ndarray:
     """(N, blocks, 8, 8) float32 DCT of the luminance, as JPEG computes it."""
-    luminance = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) - 128
+    red, green, blue = np.moveaxis(pixels, -1, 0).astype(np.float32)
+    luminance = 0.299 * red + 0.587 * green + 0.114 * blue - 128
     n, side = luminance.shape[0], luminance.shape[1] // 8
     blocks = luminance.reshape(n, side, 8, side, 8).swapaxes(2, 3).reshape(n, -1, 8, 8)
     return _DCT @ blocks @ _DCT.T
@@ -215,24 +222,27 @@ def _coefficients(pixels: np.ndarray) -> np.ndarray:
 def _statistics(pixels: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     n, side = pixels.shape[:2]
     planes = pixels.transpose(0, 3, 1, 2).reshape(n, 3, -1).astype(np.float32) / 255
-    energy = np.log1p((coefficients**2).mean(axis=1)).reshape(n, 64)
-    saturation = planes.max(axis=1) - planes.min(axis=1)
-    grey = planes.mean(axis=1).reshape(n, side, side)
+    blocks = coefficients.reshape(n, -1, 64)
+    energy = np.log1p(np.einsum("nbk,nbk->nk", blocks, blocks) / blocks.shape[1])
+    red, green, blue = planes[:, 0], planes[:, 1], planes[:, 2]
+    saturation = np.maximum(np.maximum(red, green), blue)
+    saturation = saturation - np.minimum(np.minimum(red, green), blue)
+    grey = ((red + green + blue) / 3).reshape(n, side, side)
     across = (grey[:, :, 1:] - grey[:, :, :-1]).reshape(n, -1)
     down = (grey[:, 1:] - grey[:, :-1]).reshape(n, -1)
     colour = (planes[:, :2] - planes[:, 1:]).reshape(n, 2, side, side)
     colour = (colour[..., 1:] - colour[..., :-1]).reshape(n, 2, -1)
     size = np.abs(across)
     columns = [
-        energy @ _BANDS,
+        _dot(energy, _BANDS.T),
         planes.mean(axis=2),
-        planes.std(axis=2),
+        _spread(planes),
         saturation.mean(axis=1),
-        saturation.std(axis=1),
+        _spread(saturation),
         ((size < _EVEN).mean(axis=1) + (np.abs(down) < _EVEN).mean(axis=1)) / 2,
         _log_kurtosis(across),
         _log_kurtosis(down),
-        np.log1p(100 * colour.std(axis=2)),
+        np.log1p(100 * _spread(colour)),
         np.log1p(100 * size.mean(axis=1)),
         *_palette(pixels),
         np.sort(grey.reshape(n, -1))[:, [int(r * (side * side - 1)) for r in _RANKS]],
@@ -250,6 +260,13 @@ def _palette(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return entropy, np.log(counts.max(axis=1) / count)
 
 
+def _spread(x: np.ndarray) -> np.ndarray:
+    """Standard deviation along the last axis, in one pass."""
+    squares = np.einsum("...k,...k->...", x, x) / x.shape[-1]
+    return np.sqrt(np.maximum(0, squares - x.mean(axis=-1) ** 2))
+
+
 def _log_kurtosis(differences: np.ndarray) -> np.ndarray:
     squares = differences * differences
-    return np.log1p((squares * squares).mean(axis=1) / (squares.mean(axis=1) + 1e-6) ** 2)
+    fourth = np.einsum("nk,nk->n", squares, squares) / squares.shape[1]
+    return np.log1p(fourth / (squares.mean(axis=1) + 1e-6) ** 2)

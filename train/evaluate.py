@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import json
 import statistics
 import sys
 import time
@@ -20,7 +21,7 @@ import numpy as np
 from cifake_core import artifacts, dataset, metrics
 from cifake_core.calibration import Calibration
 from cifake_core.domain import SIGNALS, Gate
-from cifake_core.errors import CifakeLensError
+from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
 from cifake_core.perturb import STRESS
 from cifake_core.predict import CHUNK, Engine, cores
@@ -41,11 +42,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--stress-images", type=int, metavar="N", help="of the test images, at random, for stress"
     )
+    parser.add_argument(
+        "--cost", action="store_true", help="only time the models again; no image is scored"
+    )
     args = parser.parse_args(argv)
     names = args.models or artifacts.available()
     if args.run and (args.all or len(names) != 1):
         parser.error("--run wants exactly one --model")
     try:
+        if args.cost:
+            for name in names:
+                time_again(name)
+            return 0
         with progress_bar() as show:
             data = dataset.load(args.data, show)
         if args.run:
@@ -121,6 +129,20 @@ def evaluate(
     results = {k: evidence["test"][k] for k in ("official", "leak_free")}
     write_json(artifacts.models_dir() / name / artifacts.CARD, card.raw | {"results": results})
     return evidence
+
+
+def time_again(name: str) -> None:
+    """Write the speed on this machine, at this moment, into a model's evidence.
+
+    Raises:
+        ConfigError: there is none of these weights.
+    """
+    card, path = artifacts.read_card(name), evidence_dir() / f"{name}.json"
+    evidence = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if evidence.get("weights_sha256") != card.raw["files"][artifacts.WEIGHTS]["sha256"]:
+        raise ConfigError(f"{name} was not measured yet: run this without --cost.")
+    evidence["cost"] |= speed(artifacts.load_engine(card), artifacts.golden_images(card.image_size))
+    write_json(path, evidence)
 
 
 def figures(calibration: Calibration, logits: np.ndarray, is_fake: np.ndarray) -> dict:

@@ -63,6 +63,22 @@ def test_a_run_becomes_a_model_that_loads(places, tiny_cifake):
     }
 
 
+def test_cost_is_timed_again_and_nothing_else_changes(places, monkeypatch, capsys):
+    monkeypatch.setenv("CIFAKE_MODELS", str(artifacts.ASSETS / "models"))
+    assert evaluate.main(["--model", "paper_cnn", "--cost"]) == 1
+    assert "not measured yet" in capsys.readouterr().err
+    before = shipped("paper_cnn")
+    before["cost"]["ms_per_image"] = 0
+    (places / "evidence" / "paper_cnn.json").write_text(json.dumps(before))
+    assert evaluate.main(["--model", "paper_cnn", "--cost"]) == 0
+    after = json.loads((places / "evidence" / "paper_cnn.json").read_text())
+    assert after["cost"].pop("ms_per_image") > 0
+    for found in (before, after):
+        for key in ("ms_per_image", "images_per_s", "processors"):
+            found["cost"].pop(key, None)
+    assert before == after
+
+
 def test_stress_on_fewer_images_says_so_and_leaves_the_rest_alone(places, tiny_cifake):
     data = dataset.load(tiny_cifake)
     assert run(from_mapping(SMALL), data, places / "run", recipe="small") == 0
