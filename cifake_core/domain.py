@@ -261,9 +261,9 @@ def _palette(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _spread(x: np.ndarray) -> np.ndarray:
-    """Standard deviation along the last axis, in one pass."""
-    squares = np.einsum("...k,...k->...", x, x) / x.shape[-1]
-    return np.sqrt(np.maximum(0, squares - x.mean(axis=-1) ** 2))
+    """Standard deviation along the last axis; several times as fast as ``x.std``."""
+    x = x - x.mean(axis=-1, keepdims=True)
+    return np.sqrt(np.einsum("...k,...k->...", x, x) / x.shape[-1])
 
 
 def _log_kurtosis(differences: np.ndarray) -> np.ndarray:
