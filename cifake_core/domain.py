@@ -121,26 +121,31 @@ class Gate:
             pixels: (N, S, S, 3) uint8, S a multiple of 8.
             features: (N, K) float32, the model's penultimate ones.
         """
+        return self._measured(pixels, features)[0]
+
+    def _measured(self, pixels: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The distances and the (N, K) statistics."""
         coefficients = _coefficients(pixels)
-        return np.stack(
-            [
-                _compression(coefficients),
-                self.statistics.distance(_statistics(pixels, coefficients)),
-                self.features.distance(features),
-            ],
-            axis=1,
-        ).astype(np.float32)
+        found = _statistics(pixels, coefficients)
+        columns = (
+            _compression(coefficients),
+            self.statistics.distance(found),
+            self.features.distance(features),
+        )
+        return np.stack(columns, axis=1).astype(np.float32), found
 
     def judge(self, pixels: np.ndarray, features: np.ndarray) -> list[tuple[str, ...]]:
         """For each image a sentence on every distance that is too large; none if it is at home."""
+        distances, found = self._measured(pixels, features)
         # Written so that NaN is far.
-        far = ~(self.distances(pixels, features) <= np.array(self.thresholds, np.float32))
+        far = ~(distances <= np.array(self.thresholds, np.float32))
         return [
-            tuple(self._sentence(name, image) for name in np.array(SIGNALS)[row])
-            for row, image in zip(far, pixels, strict=True)
+            tuple(self._sentence(name, own) for name in np.array(SIGNALS)[row])
+            for row, own in zip(far, found, strict=True)
         ]
 
-    def _sentence(self, signal: str, image: np.ndarray) -> str:
+    def _sentence(self, signal: str, found: np.ndarray) -> str:
+        """Why an image with these (K,) statistics is strange."""
         if signal == "compression":
             return (
                 "All images of the data set were saved as JPEG in one way, which leaves faint "
@@ -149,9 +154,9 @@ class Gate:
             )
         if signal == "features":
             return "What the model sees in it lies far from all that it saw in training."
-        z = (statistics(image[None])[0] - self.statistics.centre) / self.statistics.spread
-        found = [(float(z[list(columns)].mean()), low, high) for columns, low, high in _WORDS]
-        shift, low, high = max(found, key=lambda f: abs(f[0]))
+        z = (found - self.statistics.centre) / self.statistics.spread
+        shifts = [(float(z[list(columns)].mean()), low, high) for columns, low, high in _WORDS]
+        shift, low, high = max(shifts, key=lambda s: abs(s[0]))
         return f"It {high if shift > 0 else low} than the images of the data set."
 
     def to_bytes(self) -> bytes:
