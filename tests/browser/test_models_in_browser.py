@@ -73,7 +73,10 @@ def test_table_plots_and_threshold(open_page, screenshot):
         "50.00%", timeout=30_000
     )
     drawn(page, 1)
-    expect(page.locator(".js-plotly-plot")).to_contain_text(re.compile("10,000"))
+    # While the old plot goes there are two for a moment.
+    expect(page.locator(".st-key-confusion .js-plotly-plot").last).to_contain_text(
+        re.compile("10,000"), timeout=30_000
+    )
 
 
 @pytest.mark.parametrize("dark", [False, True])
