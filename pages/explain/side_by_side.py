@@ -31,13 +31,7 @@ st.markdown(
     "detail it needs."
 )
 detector = engine.detector(picker.choose())
-chosen = sources.choose()
-if chosen is not None:
-    result = engine.analysis(chosen.data, detector)
-    st.divider()
-    if isinstance(result, str):
-        st.error(result, icon=":material/broken_image:")
-    else:
-        side_by_side.show(result, detector)
+if result := sources.analysed(detector):
+    side_by_side.show(result, detector)
 with st.expander("How to read this"):
     st.markdown(HELP)

@@ -38,13 +38,7 @@ detector = engine.detector(name)
 st.header("Measured", anchor=False)
 trust_views.show(detector.card)
 st.header("Try it: make the model forget", anchor=False)
-chosen = sources.choose()
-if chosen is not None:
-    result = engine.analysis(chosen.data, detector)
-    st.divider()
-    if isinstance(result, str):
-        st.error(result, icon=":material/broken_image:")
-    else:
-        trust.show(result, detector)
+if result := sources.analysed(detector):
+    trust.show(result, detector)
 with st.expander("How to read this"):
     st.markdown(HELP)

@@ -28,19 +28,13 @@ st.markdown(
     "answer."
 )
 detector = engine.detector(picker.choose())
-chosen = sources.choose()
-if chosen is not None:
-    result = engine.analysis(chosen.data, detector)
-    st.divider()
-    if isinstance(result, str):
-        st.error(result, icon=":material/broken_image:")
-    else:
-        if not result.in_domain:
-            st.info(
-                f"{result.doubts[0]} What follows is the model's raw reading, not a verdict to "
-                "rely on.",
-                icon=":material/info:",
-            )
-        what_if.show(result, detector)
+if result := sources.analysed(detector):
+    if not result.in_domain:
+        st.info(
+            f"{result.doubts[0]} What follows is the model's raw reading, not a verdict to rely "
+            "on.",
+            icon=":material/info:",
+        )
+    what_if.show(result, detector)
 with st.expander("How to read this"):
     st.markdown(HELP)

@@ -10,6 +10,7 @@ import gc
 import hashlib
 import json
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import asdict
 
@@ -25,6 +26,7 @@ DOMAIN = "cifake"
 DEFAULT = "lens"
 
 _frozen = threading.Event()
+Draw = Callable[[pipeline.Analysis, pipeline.Detector, bool], None]  # the last: still loading
 
 
 def cards() -> dict[str, Card | ArtifactError]:
@@ -99,6 +101,28 @@ def _heatmap(sha256: str, key: str, method: Method, target: int, with_tf: bool) 
 def load_heatmaps(model: pipeline.Detector) -> Future:
     """Start importing TensorFlow, once; called after the first verdict is on the page."""
     return model.load_explainer(_import_tensorflow)
+
+
+def redrawn_while_loading(
+    draw: Draw, analysis: pipeline.Analysis, model: pipeline.Detector
+) -> None:
+    """A fragment: drawn alone when a control moves and, while TensorFlow loads, each second."""
+    loading = not load_heatmaps(model).done()
+    # What a fragment is given lives on in the session. It holds the model only while that loads,
+    # so that a model which has left memory is not kept alive by everybody who looked at it.
+    st.fragment(_drawn, run_every=1.0 if loading else None)(
+        draw, analysis, model.card.name, model if loading else None
+    )
+
+
+def _drawn(
+    draw: Draw, analysis: pipeline.Analysis, name: str, held: pipeline.Detector | None
+) -> None:
+    model = held or detector(name)
+    loading = not load_heatmaps(model).done()
+    if loading != bool(held):
+        st.rerun()  # it need not be drawn each second any more, or must be again
+    draw(analysis, model, loading)
 
 
 def _import_tensorflow() -> None:

@@ -19,21 +19,10 @@ DRAWN_BY = dict.fromkeys(BY_TENSORFLOW, "drawn by tf-keras-vis") | {
 
 def show(analysis: Analysis, model: Detector) -> None:
     """Redrawn alone when a control moves and, while TensorFlow is loading, each second."""
-    loading = not engine.load_heatmaps(model).done()
-    # What a fragment is given lives on in the session. It holds the model only while that loads,
-    # so that a model which has left memory is not kept alive by everybody who looked at it.
-    st.fragment(_draw, run_every=1.0 if loading else None)(
-        analysis, model.card.name, model if loading else None
-    )
+    engine.redrawn_while_loading(_draw, analysis, model)
 
 
-def _draw(analysis: Analysis, name: str, held: Detector | None) -> None:
-    model = held or engine.detector(name)
-    loading = not engine.load_heatmaps(model).done()
-    if loading != bool(held):
-        # This fragment need not be drawn each second any more, or must be again. Nothing is drawn
-        # before: its pictures would be gone from the server before the browser has asked for them.
-        st.rerun()
+def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
     st.subheader("Where did it look?", anchor=False)
     controls, picture = st.columns([2, 3])
     with controls:
@@ -43,7 +32,7 @@ def _draw(analysis: Analysis, name: str, held: Detector | None) -> None:
             format_func=lambda t: f"Why {TARGETS[t]}?",
             default=analysis.leans_to,
             required=True,
-            key=f"target-{name}-{analysis.opened.sha256}",
+            key=f"target-{model.card.name}-{analysis.opened.sha256}",
         )
         method = st.segmented_control(
             "Method",

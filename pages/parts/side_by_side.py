@@ -51,20 +51,12 @@ ABOUT = {
 
 def show(analysis: Analysis, model: Detector) -> None:
     """Redrawn alone when a control moves and, while TensorFlow is loading, each second."""
-    loading = not engine.load_heatmaps(model).done()
-    # As in heatmaps.py: the fragment holds the model only while that loads.
-    st.fragment(_draw, run_every=1.0 if loading else None)(
-        analysis, model.card.name, model if loading else None
-    )
+    engine.redrawn_while_loading(_draw, analysis, model)
     st.header("Which fineness of detail does it look at?", anchor=False)
     spectral.show(analysis, model)
 
 
-def _draw(analysis: Analysis, name: str, held: Detector | None) -> None:
-    model = held or engine.detector(name)
-    loading = not engine.load_heatmaps(model).done()
-    if loading != bool(held):
-        st.rerun()  # before anything is drawn, see heatmaps.py
+def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
     offered = [m for m in Method if m is not Method.CAM or model.engine.has_cam]
     target = st.segmented_control(
         "Evidence for",
@@ -72,7 +64,7 @@ def _draw(analysis: Analysis, name: str, held: Detector | None) -> None:
         format_func=lambda t: f"Why {TARGETS[t]}?",
         default=analysis.leans_to,
         required=True,
-        key=f"side-target-{name}-{analysis.opened.sha256}",
+        key=f"side-target-{model.card.name}-{analysis.opened.sha256}",
     )
     methods = st.pills(
         "Methods",

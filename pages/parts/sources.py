@@ -8,8 +8,9 @@ import numpy as np
 import streamlit as st
 
 from cifake_core import images
+from cifake_core.pipeline import Analysis, Detector
 from cifake_core.samples import samples
-from pages.parts import data_source
+from pages.parts import data_source, engine
 
 _KEY = "source"
 
@@ -51,6 +52,19 @@ def choose() -> Source | None:
             )
     _gallery()
     return st.session_state.get(_KEY)
+
+
+def analysed(model: Detector) -> Analysis | None:
+    """Draw the choice and, below it, the sentence on an image that cannot be read."""
+    chosen = choose()
+    if chosen is None:
+        return None
+    result = engine.analysis(chosen.data, model)
+    st.divider()
+    if isinstance(result, str):
+        st.error(result, icon=":material/broken_image:")
+        return None
+    return result
 
 
 def _take_widget(key: str, words: str) -> None:

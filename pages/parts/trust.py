@@ -45,18 +45,10 @@ LITTLE, SAME = 0.3, 0.7
 
 def show(analysis: Analysis, model: Detector) -> None:
     """Redrawn alone when a control moves and, while TensorFlow is loading, each second."""
-    loading = not engine.load_heatmaps(model).done()
-    # As in heatmaps.py: the fragment holds the model only while that loads.
-    st.fragment(_draw, run_every=1.0 if loading else None)(
-        analysis, model.card.name, model if loading else None
-    )
+    engine.redrawn_while_loading(_draw, analysis, model)
 
 
-def _draw(analysis: Analysis, name: str, held: Detector | None) -> None:
-    model = held or engine.detector(name)
-    loading = not engine.load_heatmaps(model).done()
-    if loading != bool(held):
-        st.rerun()  # before anything is drawn, see heatmaps.py
+def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
     if loading:
         st.info(
             "TensorFlow and tf-keras-vis are loading; the experiment appears here by itself.",
