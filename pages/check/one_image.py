@@ -157,7 +157,9 @@ if chosen is not None:
             heatmaps.show(result, detector)
             st.download_button(
                 "Result (JSON)",
-                json.dumps(result.as_dict(), indent=1),
+                # A function: a file kept for a click goes with the next run, and a browser that
+                # looks for it then reports an error.
+                lambda: json.dumps(result.as_dict(), indent=1),
                 "result.json",
                 "application/json",
                 on_click="ignore",

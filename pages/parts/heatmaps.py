@@ -92,7 +92,7 @@ def _picture(
     )
     st.download_button(
         "Heatmap (PNG)",
-        render.to_png(picture),
+        lambda: render.to_png(picture),  # made on the click: nothing lies on the server before
         "heatmap.png",
         "image/png",
         on_click="ignore",
