@@ -268,14 +268,19 @@ class Detector:
         )
 
 
-_shelf: Shelf[Detector] = Shelf(MODELS_KEPT)
+def megabytes(detector: Detector) -> float:
+    """Of a model's files: what it costs to load it, roughly, and 1 for the smallest."""
+    return 1 + sum(file["bytes"] for file in detector.card.raw["files"].values()) / 1e6
+
+
+_shelf: Shelf[Detector] = Shelf(MODELS_KEPT, megabytes)
 
 
 def load(name: str = "lens") -> Detector:
     """The process's one detector of that name, loaded on first use; raises ArtifactError.
 
-    The ``MODELS_KEPT`` used last stay in memory, each with its Keras side. A model that is
-    exported anew is loaded anew: its card has changed.
+    ``MODELS_KEPT`` stay in memory, each with its Keras side: those used last, a large one longer
+    than a small one. A model that is exported anew is loaded anew: its card has changed.
     """
     card = artifacts.models_dir() / name / artifacts.CARD
     changed = card.stat().st_mtime_ns if card.is_file() else None

@@ -1,4 +1,8 @@
-"""Things that are dear to make: made on demand, a few kept, the least recently used dropped.
+"""Things that are dear to make: made on demand, a few kept, the longest unused dropped.
+
+What costs more to make may lie unused for longer (GreedyDual: Young, "The k-server dual and loose
+competitiveness for paging", Algorithmica 11, 1994): asking for all in turn, which would turn out
+everything just before it is needed, then makes only the cheap ones anew.
 
 One that was dropped while somebody still uses it goes on to live until he lets go of it; asked for
 again before that, it is put back instead of being made twice.
@@ -20,10 +24,13 @@ class Shelf(Generic[T]):
 
     Args:
         room: things kept at most; one more is there for the moment in which it is made.
+        cost: of making a thing anew, in any unit; with equal costs the least recently used goes.
     """
 
-    def __init__(self, room: int) -> None:
-        self._room = room
+    def __init__(self, room: int, cost: Callable[[T], float] = lambda _: 1.0) -> None:
+        self._room, self._cost = room, cost
+        self._worth: dict[Hashable, float] = {}  # of what is kept, when it was last used
+        self._clock = 0.0  # the worth of what was dropped last
         self._kept: OrderedDict[Hashable, T] = OrderedDict()  # the last used at its end
         self._alive: WeakValueDictionary[Hashable, T] = WeakValueDictionary()
         self._lock = threading.Lock()  # never held while something is made
@@ -56,5 +63,9 @@ class Shelf(Generic[T]):
         with self._lock:
             self._alive[key] = self._kept[key] = thing
             self._kept.move_to_end(key)
+            self._worth[key] = self._clock + self._cost(thing)
             while len(self._kept) > self._room:
-                dropped.append(self._kept.popitem(last=False))
+                others = [other for other in self._kept if other != key]
+                last = min(others, key=self._worth.__getitem__)
+                self._clock = self._worth.pop(last)
+                dropped.append(self._kept.pop(last))

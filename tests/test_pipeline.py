@@ -148,7 +148,7 @@ def test_one_process_has_one_detector():
 @pytest.fixture
 def four_models(tmp_path, monkeypatch):
     """Four models a, b, c, d, equal but for their names, and a shelf of our own."""
-    monkeypatch.setattr(pipeline, "_shelf", Shelf(pipeline.MODELS_KEPT))
+    monkeypatch.setattr(pipeline, "_shelf", Shelf(pipeline.MODELS_KEPT, pipeline.megabytes))
     shipped = artifacts.ASSETS / "models" / "lens"
     for name in "abcd":
         shutil.copytree(shipped, tmp_path / name)

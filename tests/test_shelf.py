@@ -31,6 +31,23 @@ def test_the_least_recently_used_goes_first():
     assert shelf.keys() == ["b", "d", "c"]
 
 
+def test_what_costs_more_stays_longer_but_not_for_ever():
+    costs = {"dear": 3.0, "a": 1.0, "b": 1.0, "c": 1.0}
+    shelf, made = Shelf(2, lambda thing: costs[thing.key]), []
+
+    def get(key):
+        shelf.get(key, lambda: made.append(key) or Thing(key))
+
+    for key in ["dear", "a", "b", "c", "dear", "a", "b", "c", "dear"]:
+        get(key)
+        gc.collect()
+    assert made == ["dear", "a", "b", "c", "a", "b", "c"]
+    for key in "abcabc":
+        get(key)
+        gc.collect()
+    assert "dear" not in shelf.keys()
+
+
 def test_what_is_dropped_leaves_memory():
     shelf = Shelf(2)
     gone = weakref.ref(shelf.get("a", lambda: Thing("a")))
