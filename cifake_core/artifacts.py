@@ -1,8 +1,9 @@
 """``assets/models/<name>/`` <-> a model in memory, with every check on the way.
 
 A folder holds ``card.json``, ``model.onnx`` (verdicts), ``gate.npz`` (which images are its own) and
-``model.weights.h5`` (training and heatmaps); the architecture stays in code. Nothing here is
-unpickled and no code is loaded.
+``model.weights.h5`` (training and heatmaps), or ``model.rest.npz`` in its place, which leaves out
+what the graph holds; the architecture stays in code. Nothing here is unpickled and no code is
+loaded.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from cifake_core.calibration import Calibration
 from cifake_core.domain import Gate
 from cifake_core.errors import ArtifactError
+from cifake_core.kernels import restored
 from cifake_core.labels import LABELS
 from cifake_core.models import BUILDERS, build
 from cifake_core.preprocess import PREPROCESS_ID
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 CARD_FORMAT = 1
 WEIGHTS, GRAPH, GATE, CARD = "model.weights.h5", "model.onnx", "gate.npz", "card.json"
+REST = "model.rest.npz"  # see cifake_core.kernels
 # Engines and machines round differently; a wrong model is off by far more than this.
 GOLDEN_TOLERANCE = 2e-3
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,40}")
@@ -55,6 +58,29 @@ class Card:
     calibration: Calibration
     raw: dict[str, Any]
     folder: Path  # where it was read, and where its files lie
+
+    @property
+    def weights_file(self) -> str:
+        return REST if REST in self._files else WEIGHTS
+
+    @property
+    def weights_sha256(self) -> str | None:
+        """What evidence is keyed on; None if the card does not say."""
+        record = self._files.get(self.weights_file)
+        return record.get("sha256") if isinstance(record, dict) else None
+
+    @property
+    def weights_bytes(self) -> int | None:
+        """Of all files that the Keras model is read from."""
+        files = [REST, GRAPH] if REST in self._files else [WEIGHTS]
+        records = [self._files.get(file) for file in files]
+        sizes = [r.get("bytes") if isinstance(r, dict) else None for r in records]
+        return None if None in sizes else sum(sizes)
+
+    @property
+    def _files(self) -> dict[str, Any]:
+        files = self.raw.get("files")
+        return files if isinstance(files, dict) else {}
 
 
 def models_dir() -> Path:
@@ -152,14 +178,33 @@ def load_keras(card: Card) -> keras.Model:
     Raises:
         ArtifactError: naming the check that failed.
     """
-    _checked_bytes(card, WEIGHTS)
+    data = _checked_bytes(card, file := card.weights_file)
     try:
         model = build(card.builder, **card.builder_arguments)
     except Exception as error:
         raise ArtifactError(f"{card.name} cannot be built from its card: {error}") from None
-    load_all_weights(model, card.folder / WEIGHTS)
-    _check_goldens(card, lambda batch: np.asarray(model(batch, training=False))[:, 0], WEIGHTS)
+    if file == WEIGHTS:
+        load_all_weights(model, card.folder / WEIGHTS)
+    else:
+        set_all_weights(model, _checked_bytes(card, GRAPH), data)
+    _check_goldens(card, lambda batch: np.asarray(model(batch, training=False))[:, 0], file)
     return model
+
+
+def set_all_weights(model: keras.Model, graph: bytes, rest: bytes) -> None:
+    """Weights from a graph and what it lacks, see :mod:`cifake_core.kernels`.
+
+    Raises:
+        ArtifactError: the files do not fit, or lack a weight.
+    """
+    try:
+        weights = restored([tuple(w.shape) for w in model.weights], graph, rest)
+    except Exception as error:  # NumPy, zipfile and ONNX raise what they like here
+        raise ArtifactError(f"{REST} does not fit the architecture: {error}") from None
+    missing = [w.path for w, array in zip(model.weights, weights, strict=True) if array is None]
+    if missing:
+        raise ArtifactError(f"{REST} lacks {len(missing)} weights, the first: {missing[0]}.")
+    model.set_weights(weights)
 
 
 def load_all_weights(model: keras.Model, path: Path) -> None:

@@ -40,8 +40,7 @@ def measured(card: Card) -> dict[str, Any]:
         evidence = json.loads((folder / f"{card.name}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         evidence = {}
-    weights = dig(card.raw, "files", artifacts.WEIGHTS, "sha256")
-    if weights and dig(evidence, "weights_sha256") == weights:
+    if card.weights_sha256 and dig(evidence, "weights_sha256") == card.weights_sha256:
         return evidence
     return {"test": card.raw.get("results") or {}}
 

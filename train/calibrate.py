@@ -62,7 +62,7 @@ def calibrate(name: str, data: dataset.Dataset) -> dict[str, Any]:
 
     checkpoint.replace(folder / artifacts.GRAPH, graph)
     checkpoint.replace(folder / artifacts.GATE, gate.to_bytes())
-    kept = (artifacts.WEIGHTS, artifacts.GRAPH, artifacts.GATE)
+    kept = (card.weights_file, artifacts.GRAPH, artifacts.GATE)
     raw = card.raw | {
         "files": {file: artifacts.file_record(folder / file) for file in kept},
         "storage": {"judged_at": [now.real_to, now.fake_from]} | card.raw["storage"],

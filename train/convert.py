@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cifake_core import kernels as shared
 from cifake_core.errors import ConfigError
 
 if TYPE_CHECKING:
     import keras
-
-# Kernels from this size on are stored as float16. Biases, batch normalisation and small kernels
-# are a thousandth of the bytes, and variances span more orders of magnitude than float16 holds.
-HALF_FROM = 1024
 
 
 def to_onnx(model: keras.Model) -> bytes:
@@ -113,11 +110,11 @@ def half_graph(graph: bytes, weights: list[np.ndarray]) -> bytes:
             kept.append(constant)
             continue
         number, kernel, factors = found
-        name = f"kernel{number}"
+        name, half = f"kernel{number}", shared.name(number)
         if name not in stored:
             stored.add(name)
-            kept.append(numpy_helper.from_array(kernel.astype(np.float16), f"{name}_half"))
-            nodes.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+            kept.append(numpy_helper.from_array(kernel.astype(np.float16), half))
+            nodes.append(helper.make_node("Cast", [half], [name], to=TensorProto.FLOAT))
         kept.append(numpy_helper.from_array(factors, f"{constant.name}_factors"))
         nodes.append(helper.make_node("Mul", [name, kept[-1].name], [constant.name]))
     nodes += model.graph.node
@@ -154,7 +151,7 @@ def halved(array: np.ndarray) -> np.ndarray:
 
 
 def _is_large(array: np.ndarray) -> bool:
-    return array.dtype == np.float32 and array.ndim > 1 and array.size >= HALF_FROM
+    return array.dtype == np.float32 and shared.is_large(array.shape)
 
 
 def _factors(array, kernels) -> tuple[int, np.ndarray, np.ndarray] | None:

@@ -88,19 +88,18 @@ def evaluate(
     test, calibration = data.test, card.calibration
     logits, is_fake = predict(engine, test.images), test.labels == FAKE
     p_fake, leaked = calibration.p_fake(logits), dataset.leaked_rows(data)
-    files = card.raw["files"]
     some = np.sort(np.random.default_rng(0).permutation(len(test))[:stress_images])
     evidence = {
         "name": name,
         "command": f"python -m train.evaluate --model {name}"
         + (f" --stress-images {stress_images}" if stress_images else ""),
-        "weights_sha256": files[artifacts.WEIGHTS]["sha256"],
+        "weights_sha256": card.weights_sha256,
         "data_sha256": data.sha256,
         "seeds": [card.raw["training"]["config"]["seed"]],
         "cost": {
             "parameters": card.raw["parameters"],
-            "weights_bytes": files[artifacts.WEIGHTS]["bytes"],
-            "graph_bytes": files[artifacts.GRAPH]["bytes"],
+            "weights_bytes": card.weights_bytes,
+            "graph_bytes": card.raw["files"][artifacts.GRAPH]["bytes"],
             **speed(engine, test.images),
         },
         "test": {
@@ -139,7 +138,7 @@ def time_again(name: str) -> None:
     """
     card, path = artifacts.read_card(name), evidence_dir() / f"{name}.json"
     evidence = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if evidence.get("weights_sha256") != card.raw["files"][artifacts.WEIGHTS]["sha256"]:
+    if evidence.get("weights_sha256") != card.weights_sha256:
         raise ConfigError(f"{name} was not measured yet: run this without --cost.")
     evidence["cost"] |= speed(artifacts.load_engine(card), artifacts.golden_images(card.image_size))
     write_json(path, evidence)

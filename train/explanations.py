@@ -96,7 +96,7 @@ class Trial:
         self.keras = artifacts.load_keras(card)
         self.explainer = Explainer(self.keras, card.target_layer, warm_up=False)
         of = {
-            "weights_sha256": card.raw["files"][artifacts.WEIGHTS]["sha256"],
+            "weights_sha256": card.weights_sha256,
             "calibration": asdict(card.calibration),
         }
         old = {} if again else find(read(), card.name)

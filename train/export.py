@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cifake_core import artifacts, dataset, metrics
+from cifake_core import artifacts, dataset, kernels, metrics
 from cifake_core.calibration import Calibration, conformal_thresholds, fit_platt, promisable
 from cifake_core.errors import ConfigError
 from cifake_core.labels import LABELS, REAL
@@ -47,6 +47,8 @@ REMARK = (
     "normalisation has of the raw ones, so it reads too low until the learning rate has fallen."
 )
 VERSIONS = ("keras", "tensorflow-cpu", "tensorflow", "jax", "torch", "numpy", "onnxruntime")
+# From this size on the kernels ship once, in the graph.
+ONCE_FROM = 40_000_000  # bytes of both files
 UNCALIBRATED = Calibration(1.0, 0.0, 0.5, 0.5)
 
 
@@ -82,6 +84,8 @@ def export(name: str, run: Path, data: dataset.Dataset) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for file, content in files.items():
         checkpoint.replace(folder / file, content)
+    for file in {artifacts.WEIGHTS, artifacts.REST} - set(files):
+        (folder / file).unlink(missing_ok=True)
     card = {
         "format": artifacts.CARD_FORMAT,
         "name": name,
@@ -141,11 +145,13 @@ def made(model: keras.Model, data: dataset.Dataset) -> tuple[dict[str, bytes], d
         raise ConfigError("The model learned nothing: it is no better than chance.") from None
     engine, goldens = Engine(chosen.graph), artifacts.golden_images(model.input_shape[1])
     gate, gate_record = fit_gate(engine, data)
-    return {
-        artifacts.WEIGHTS: chosen.weights,
-        artifacts.GRAPH: chosen.graph,
-        artifacts.GATE: gate.to_bytes(),
-    }, {
+    files = {artifacts.WEIGHTS: chosen.weights}
+    if chosen is half and half.size >= ONCE_FROM:
+        rest = kernels.rest(model.get_weights(), half.graph)
+        artifacts.set_all_weights(model, half.graph, rest)  # or raises
+        files = {artifacts.REST: rest}
+        storage["bytes_float16"] = len(rest) + len(half.graph)
+    return files | {artifacts.GRAPH: chosen.graph, artifacts.GATE: gate.to_bytes()}, {
         "storage": storage,
         "calibration": calibration_record(calibration, chosen.logits, is_real),
         "gate": gate_record,

@@ -207,8 +207,11 @@ def _of_model(
         for how, file in (("reduced, PNG", "PNG"), ("reduced, JPEG 75", "JPEG")):
             judged = _judged(detector, [encoded(pixels, file) for pixels in small])
             recognised.append(_share(kind, how, [not a.in_domain for a in judged]))
-    weights = detector.card.raw["files"][artifacts.WEIGHTS]["sha256"]
-    return {"weights_sha256": weights, "reduced": rows, "recognised": recognised}
+    return {
+        "weights_sha256": detector.card.weights_sha256,
+        "reduced": rows,
+        "recognised": recognised,
+    }
 
 
 def _judged(detector: Detector, files: list[bytes]) -> list:

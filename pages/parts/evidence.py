@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from cifake_core import artifacts, curves
+from cifake_core import curves
 from cifake_core.artifacts import ASSETS, Card
 from cifake_core.catalogue import dig
 
@@ -72,7 +72,7 @@ def rows(found: dict | None, key: str) -> list[dict]:
 def measured(card: Card) -> Measured:
     """Like :func:`cifake_core.catalogue.measured`, kept between runs and with its problem said."""
     found, problem = read(card.name), None
-    weights = dig(card.raw, "files", artifacts.WEIGHTS, "sha256")
+    weights = card.weights_sha256
     if found is None:
         problem = f"{card.name}.json is missing or cannot be read"
     elif not weights or dig(found, "weights_sha256") != weights:

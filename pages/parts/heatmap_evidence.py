@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from cifake_core import artifacts
 from cifake_core.artifacts import Card
 from cifake_core.catalogue import dig
 from cifake_core.explain import Method
@@ -17,9 +16,11 @@ Rows = dict[str, dict[str, Any]]
 def of(card: Card) -> dict[str, Any] | None:
     """The record of exactly these weights."""
     models = (evidence.read(FILE) or {}).get("models")
-    weights = dig(card.raw, "files", artifacts.WEIGHTS, "sha256")
     for record in models if isinstance(models, list) else []:
-        if dig(record, "name") == card.name and dig(record, "weights_sha256") == weights:
+        if (
+            dig(record, "name") == card.name
+            and dig(record, "weights_sha256") == card.weights_sha256
+        ):
             return record
     return None
 

@@ -6,7 +6,7 @@ import math
 
 import streamlit as st
 
-from cifake_core import artifacts, curves
+from cifake_core import curves
 from cifake_core.artifacts import Card
 from cifake_core.catalogue import dig
 from pages.parts import evidence
@@ -163,7 +163,7 @@ def coin_flip(card: Card) -> str:
 def outside(card: Card) -> dict | None:
     """What was measured of exactly these weights, or None."""
     row = dig(evidence.read("outside"), "models", card.name)
-    weights = dig(card.raw, "files", artifacts.WEIGHTS, "sha256")
+    weights = card.weights_sha256
     return row if weights and dig(row, "weights_sha256") == weights else None
 
 

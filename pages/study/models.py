@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cifake_core import artifacts, catalogue
+from cifake_core import catalogue
 from cifake_core.artifacts import Card
 from cifake_core.catalogue import dig
 from pages.parts import evidence
@@ -33,8 +33,7 @@ def show_results(models: Models) -> None:
     leak_free = [dig(t, "leak_free") for t in tests]
     costs = [dig(m.evidence, "cost") for m in models]
     sizes = [
-        dig(c, "weights_bytes") or dig(m.card.raw, "files", artifacts.WEIGHTS, "bytes")
-        for c, m in zip(costs, models, strict=True)
+        dig(c, "weights_bytes") or m.card.weights_bytes for c, m in zip(costs, models, strict=True)
     ]
     seeds = [dig(m.evidence, "seeds") or [] for m in models]
 
