@@ -1,7 +1,5 @@
 """From a run to the files that ship: the graph, half precision, the order of the choices."""
 
-import io
-import json
 import shutil
 
 import h5py
@@ -10,6 +8,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from scipy.optimize import brentq
+from shipping import accept_hash_of
 
 from cifake_core import artifacts, dataset, kernels, models
 from cifake_core.errors import ArtifactError, ConfigError
@@ -19,30 +18,8 @@ from train import convert, export
 from train.config import from_mapping
 from train.train import run
 
-SMALL = {
-    "model": "lens",
-    "epochs": 20,
-    "batch_size": 16,
-    "ema": 0.9,
-    "validate_every": 20,
-    "model_args": {"widths": [8, 16, 16]},
-    "export_args": {"mirror": True},
-}
 RNG = np.random.default_rng(5)
 IMAGES = RNG.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def data(tiny_cifake):
-    return dataset.load(tiny_cifake)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, data):
-    """A finished run of a small net that ships mirrored; tests only read it."""
-    folder = tmp_path_factory.mktemp("runs") / "small"
-    assert run(from_mapping(SMALL), data, folder, recipe="small") == 0
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -61,21 +38,6 @@ def tiny(shipped, places):
     """A copy of it where models are looked for."""
     shutil.copytree(shipped / "models", places / "models")
     return places / "models" / "tiny"
-
-
-@pytest.fixture
-def places(tmp_path, monkeypatch):
-    monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path / "models"))
-    monkeypatch.setenv("CIFAKE_EVIDENCE", str(tmp_path / "evidence"))
-    return tmp_path
-
-
-def accept_hash_of(folder, file):
-    """Make the card agree with a changed file, so that the checks behind the hash are reached."""
-    path = folder / artifacts.CARD
-    card = json.loads(path.read_text())
-    card["files"][file] = artifacts.file_record(folder / file)
-    path.write_text(json.dumps(card))
 
 
 def keras_logits(model, images=IMAGES):
@@ -161,97 +123,6 @@ def test_half_graph_is_checked_like_any(tiny):
     accept_hash_of(tiny, artifacts.GRAPH)
     with pytest.raises(ArtifactError, match="golden"):
         artifacts.load_engine(artifacts.read_card("tiny"))
-
-
-@pytest.fixture(scope="module")
-def shipped_once(tmp_path_factory, data, finished):
-    """The folder with what became of that run as if it were large; tests only read it."""
-    root = tmp_path_factory.mktemp("once")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CIFAKE_MODELS", str(root / "models"))
-        patch.setenv("CIFAKE_EVIDENCE", str(root / "evidence"))
-        patch.setattr(export, "ONCE_FROM", 0)
-        (root / "models" / "tiny").mkdir(parents=True)
-        (root / "models" / "tiny" / artifacts.WEIGHTS).write_bytes(b"of an earlier export")
-        export.export("tiny", finished, data)
-    return root
-
-
-@pytest.fixture
-def once(shipped_once, places):
-    """A copy of it where models are looked for."""
-    shutil.copytree(shipped_once / "models", places / "models")
-    return places / "models" / "tiny"
-
-
-def test_large_kernels_ship_once(once, shipped):
-    card = artifacts.read_card("tiny")
-    assert set(card.raw["files"]) == {artifacts.REST, artifacts.GRAPH, artifacts.GATE}
-    assert not (once / artifacts.WEIGHTS).exists()
-    sizes = [(once / file).stat().st_size for file in (artifacts.REST, artifacts.GRAPH)]
-    assert card.raw["storage"]["bytes_float16"] == card.weights_bytes == sum(sizes)
-    assert card.weights_sha256 == card.raw["files"][artifacts.REST]["sha256"]
-    with np.load(once / artifacts.REST) as arrays:
-        assert not any(kernels.is_large(arrays[key].shape) for key in arrays.files)
-    model = artifacts.load_keras(card)
-    twice = models.build("lens", **card.builder_arguments)
-    artifacts.load_all_weights(twice, shipped / "models" / "tiny" / artifacts.WEIGHTS)
-    for one, other in zip(model.get_weights(), twice.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def changed_rest(folder, change):
-    with np.load(folder / artifacts.REST) as arrays:
-        held = {key: arrays[key] for key in arrays.files}
-    change(held)
-    np.savez(folder / artifacts.REST, **held)
-
-
-def test_what_the_graph_lacks_is_checked_like_any(once):
-    changed_rest(once, lambda held: held.update({key: a * 1.5 for key, a in held.items()}))
-    with pytest.raises(ArtifactError, match="damaged"):
-        artifacts.load_keras(artifacts.read_card("tiny"))
-    accept_hash_of(once, artifacts.REST)
-    with pytest.raises(ArtifactError, match="golden"):
-        artifacts.load_keras(artifacts.read_card("tiny"))
-    changed_rest(once, lambda held: held.pop(min(held)))
-    accept_hash_of(once, artifacts.REST)
-    with pytest.raises(ArtifactError, match="lacks 1 weights, the first: "):
-        artifacts.load_keras(artifacts.read_card("tiny"))
-    changed_rest(once, lambda held: held.update({max(held): np.ones(3)}))
-    accept_hash_of(once, artifacts.REST)
-    with pytest.raises(ArtifactError, match="does not fit the architecture"):
-        artifacts.load_keras(artifacts.read_card("tiny"))
-    (once / artifacts.REST).write_bytes(b"PK")
-    accept_hash_of(once, artifacts.REST)
-    with pytest.raises(ArtifactError, match="does not fit the architecture"):
-        artifacts.load_keras(artifacts.read_card("tiny"))
-
-
-def test_kernels_of_every_kind_come_back_from_the_graph():
-    import keras
-
-    keras.utils.set_random_seed(3)
-    image = keras.Input((8, 8, 3), dtype="uint8", name="image")
-    x = keras.layers.Rescaling(1 / 255)(image)
-    x = keras.layers.Conv2D(128, 3, use_bias=False, name="wide")(x)
-    x = keras.layers.BatchNormalization()(x)
-    x = keras.layers.DepthwiseConv2D(3, padding="same", name="depthwise")(x)
-    x = keras.layers.Conv2D(128, 1, name="square")(keras.layers.Activation("relu")(x))
-    x = keras.layers.Dense(32, activation="relu")(keras.layers.Flatten()(x))
-    model = keras.Model(image, keras.layers.Dense(1, name="logit")(x))
-    model.set_weights([convert.halved(w).astype(np.float32) for w in model.get_weights()])
-    weights = model.get_weights()
-    graph = convert.half_graph(convert.to_onnx(model), weights)
-    rest = kernels.rest(weights, graph)
-    with np.load(io.BytesIO(rest)) as arrays:
-        left = {int(key) for key in arrays.files}
-    large = {i for i, w in enumerate(weights) if kernels.is_large(w.shape)}
-    assert len(large) == 4
-    assert left == set(range(len(weights))) - large
-    back = kernels.restored([w.shape for w in weights], graph, rest)
-    for one, other in zip(weights, back, strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 def test_calibration_is_that_of_the_logits_that_ship(tiny, data):

@@ -1,0 +1,37 @@
+"""A finished run that several files of tests export."""
+
+import pytest
+
+from cifake_core import dataset
+from train.config import from_mapping
+from train.train import run
+
+SMALL = {
+    "model": "lens",
+    "epochs": 20,
+    "batch_size": 16,
+    "ema": 0.9,
+    "validate_every": 20,
+    "model_args": {"widths": [8, 16, 16]},
+    "export_args": {"mirror": True},
+}
+
+
+@pytest.fixture(scope="session")
+def data(tiny_cifake):
+    return dataset.load(tiny_cifake)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, data):
+    """A finished run of a small net that ships mirrored; tests only read it."""
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    assert run(from_mapping(SMALL), data, folder, recipe="small") == 0
+    return folder
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("CIFAKE_EVIDENCE", str(tmp_path / "evidence"))
+    return tmp_path
