@@ -12,7 +12,7 @@ from cifake_core.artifacts import ASSETS
 from cifake_core.predict import cores
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-parser.add_argument("--save", action="store_true", help="keep the lines for the README")
+parser.add_argument("--save", action="store_true", help="keep the lines for RESULTS.md")
 args = parser.parse_args()
 
 core.cold_start()

@@ -81,7 +81,7 @@ def time_to_the_papers_accuracy(data: dataset.Dataset) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
-    parser.add_argument("--save", action="store_true", help="keep the lines for the README")
+    parser.add_argument("--save", action="store_true", help="keep the lines for RESULTS.md")
     args = parser.parse_args()
     found = dataset.load()
     throughput(found)

@@ -1,4 +1,4 @@
-"""The README says what is so: its figures are the evidence's, its commands and links exist."""
+"""What README.md and RESULTS.md say is so: figures are the evidence's, commands and links exist."""
 
 import importlib.util
 import json
@@ -14,17 +14,19 @@ from cifake_core.perturb import STRESS
 from train import report
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEXTS = {file: (ROOT / file).read_text(encoding="utf-8") for file in report.BLOCKS}
+README = TEXTS["README.md"]
 
 
-def test_figures_are_those_of_the_evidence():
-    assert report.filled(README) == README
+@pytest.mark.parametrize("file", TEXTS)
+def test_figures_are_those_of_the_evidence(file):
+    assert report.filled(file, TEXTS[file]) == TEXTS[file]
 
 
 def test_a_figure_written_by_hand_is_overwritten():
     forged = README.replace("| `lens` |", "| `lens` (better) |")
     assert forged != README
-    assert report.filled(forged) == README
+    assert report.filled("README.md", forged) == README
 
 
 @pytest.fixture
@@ -44,20 +46,21 @@ def edit(path, change):
 
 def test_every_model_has_its_rows_and_its_column():
     names = artifacts.available()
-    assert [row.count("| `") for row in report.results()].count(1) == 3 * len(names)
+    assert [row.count("| `") for row in report.results()].count(1) == 2 * len(names)
+    assert [row.count("| `") for row in report.costs()].count(1) == len(names)
     header, _, *rows = report.stress()
     assert [f"`{name}`" for name in names] == [c.strip() for c in header.split("|")[2:-1]]
     assert len(rows) == len(STRESS) + 2
     assert rows[0].startswith("| number of images | ")
 
 
-def test_a_changed_figure_changes_the_readme(evidence):
+def test_a_changed_figure_changes_the_text(evidence):
     def worse(content):
         content["stress"][4]["accuracy"] = 0.12345
 
     edit(evidence / "lens.json", worse)
-    changed = report.filled(README)
-    assert changed != README
+    changed = report.filled("RESULTS.md", TEXTS["RESULTS.md"])
+    assert changed != TEXTS["RESULTS.md"]
     assert "| 12.35% (" in changed or "| 12.34% (" in changed
 
 
@@ -71,7 +74,7 @@ def test_evidence_of_an_older_version_names_the_command(evidence, capsys, key):
 def test_missing_evidence_names_the_command(evidence):
     (evidence / "lens.json").unlink()
     with pytest.raises(ConfigError, match=r"missing: run `python -m train.evaluate --model lens`"):
-        report.filled(README)
+        report.filled("README.md", README)
     for file, command in report.TIMED.items():
         (evidence / file).rename(evidence / "away")
         with pytest.raises(ConfigError, match=f"missing: run `{command}`"):
@@ -101,7 +104,7 @@ def test_ablations_are_a_table_with_their_commands(evidence):
 
 
 def test_commands_exist():
-    modules = set(re.findall(r"python -m ([\w.]+)", README))
+    modules = set(re.findall(r"python -m ([\w.]+)", "".join(TEXTS.values())))
     assert {"cifake_core", "train.train", "train.evaluate", "train.report", "benchmarks"} <= modules
     for module in modules:
         assert importlib.util.find_spec(module), module
@@ -110,7 +113,8 @@ def test_commands_exist():
 
 
 def test_local_links_lead_somewhere():
-    targets = [t for t in re.findall(r"\]\(([^)]+)\)", README) if "://" not in t]
+    links = re.findall(r"\]\(([^)]+)\)", "".join(TEXTS.values()))
+    targets = [target for target in links if "://" not in target]
     assert targets
     for target in targets:
         assert (ROOT / target).is_file(), target

@@ -1,4 +1,4 @@
-"""Write the README's figures from ``assets/evidence/``: ``python -m train.report``."""
+"""Write the figures of README.md and RESULTS.md from evidence: ``python -m train.report``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cifake_core.artifacts import ASSETS
 from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.explain import METHOD_WORDS
 
-README = ASSETS.parent / "README.md"
+ROOT = ASSETS.parent
 EVIDENCE = ASSETS / "evidence"
 TIMED = {
     "benchmarks.json": "python -m benchmarks --save",
@@ -32,45 +32,43 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m train.report", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if it differs")
     args = parser.parse_args(argv)
-    before = README.read_text(encoding="utf-8")
+    differ = []
     try:
-        after = filled(before)
+        for file in BLOCKS:
+            before = (ROOT / file).read_text(encoding="utf-8")
+            if (after := filled(file, before)) != before:
+                differ.append((file, after))
     except CifakeLensError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if args.check:
-        return int(before != after)
-    README.write_text(after, encoding="utf-8")
-    return 0
+    for file, after in differ if not args.check else []:
+        (ROOT / file).write_text(after, encoding="utf-8")
+    return int(args.check and bool(differ))
 
 
-def filled(readme: str) -> str:
-    """The README with each marked block replaced by what the evidence says today.
+def filled(file: str, text: str) -> str:
+    """A file's text with each marked block replaced by what the evidence says today.
 
     Raises:
         ConfigError: evidence is missing, or lacks what older versions did not measure.
     """
-    for block in (results, promises, outside, heatmaps, stress, ablations, timings):
+    for block in BLOCKS[file]:
         name, lines = block.__name__, block()
         start, end = START.format(name), END.format(name)
-        if readme.count(start) != 1 or readme.count(end) != 1:
-            raise ValueError(f"the README must hold the markers of {name} once each")
-        head, _, rest = readme.partition(start)
+        if text.count(start) != 1 or text.count(end) != 1:
+            raise ValueError(f"{file} must hold the markers of {name} once each")
+        head, _, rest = text.partition(start)
         _, _, tail = rest.partition(end)
-        readme = "\n".join([head + start, *lines, end + tail])
-    return readme
+        text = "\n".join([head + start, *lines, end + tail])
+    return text
 
 
 def results() -> list[str]:
-    """One table row for each shipped model, on both sets of test images, and what it costs."""
+    """Two table rows for each shipped model: on all test images, and on the leak-free ones."""
     rows = [
         "| model | parameters | test images | accuracy (95 % interval) | AUROC | F1 fake / real "
         "| ECE before / after | answered | accuracy when answered | seeds |",
         "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    costs = [
-        "| model | weights | graph | stored in | one image | in batches of 64 | processors |",
-        "|---|---|---|---|---|---|---|",
     ]
     for name in artifacts.available():
         evidence, again = read(f"{name}.json"), _command(name)
@@ -88,13 +86,24 @@ def results() -> list[str]:
                 f"| {_share(figures['accuracy_answered'])} "
                 f"| {', '.join(map(str, evidence['seeds']))} |"
             )
-        costs.append(
+    return rows
+
+
+def costs() -> list[str]:
+    """A row for each shipped model: its files and its speed."""
+    rows = [
+        "| model | weights | graph | stored in | one image | in batches of 64 | processors |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in artifacts.available():
+        cost = _get(read(f"{name}.json"), "cost", _command(name))
+        rows.append(
             f"| `{name}` | {_megabytes(cost['weights_bytes'])} | {_megabytes(cost['graph_bytes'])} "
             f"| {_stored(name)} "
             f"| {cost['ms_per_image']:.2f} ms | {cost['images_per_s']:,.0f} a second "
             f"| {cost['processors']} |"
         )
-    return [*rows, "", *costs]
+    return rows
 
 
 def promises() -> list[str]:
@@ -307,6 +316,11 @@ def _share(value: float | None) -> str:
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
+
+BLOCKS = {
+    "README.md": (results, promises),
+    "RESULTS.md": (costs, stress, outside, heatmaps, ablations, timings),
+}
 
 if __name__ == "__main__":
     sys.exit(main())
