@@ -19,7 +19,7 @@ MEASURE = "python -m train.outside --pictures PICTURES.tar"
 
 def show_promise(models: Models) -> None:
     """The thresholds' guarantee and what became of it on test images."""
-    st.subheader("What an answer promises", anchor=False)
+    st.header("What an answer promises", anchor=False)
     found = with_evidence(models, lambda m: m.scores, "What the thresholds hold")
     if not found:
         return
@@ -62,7 +62,7 @@ def show_promise(models: Models) -> None:
 
 def show_limits(models: Models) -> None:
     """The table "what this model cannot do"."""
-    st.subheader("What these models cannot do", anchor=False)
+    st.header("What these models cannot do", anchor=False)
     found = evidence.read("outside")
     measured = {m.name: row for m in models if (row := outside(m.card))}
     if not measured:
@@ -96,7 +96,7 @@ def show_limits(models: Models) -> None:
         f"AUROC 0.5 is a coin flip{least}. “Sure” is by the thresholds alone: this app gives no "
         "verdict on pictures of other sizes."
     )
-    st.subheader("Which of such images are recognised as strange?", anchor=False)
+    st.header("Which of such images are recognised as strange?", anchor=False)
     kinds = {(r["kind"], r["how"]): None for row in measured.values() for r in row["recognised"]}
     st.table(
         [
@@ -123,7 +123,7 @@ def show_changed(measured: dict[str, dict]) -> None:
     labels = {r["label"]: r["n"] for row in measured.values() for r in row.get("changed", [])}
     if not labels:
         return
-    st.subheader("And images of CIFAKE that were changed?", anchor=False)
+    st.header("And images of CIFAKE that were changed?", anchor=False)
     cells = {
         name: {r["label"]: r for r in row.get("changed", [])} for name, row in measured.items()
     }

@@ -223,7 +223,7 @@ def show_ablations() -> None:
     rows = evidence.rows(found, "rows")
     if not rows:
         return
-    st.subheader("What each idea brought", anchor=False)
+    st.header("What each idea brought", anchor=False)
     labels = list(rows[0]["stress_accuracy"])
     st.table(
         [

@@ -69,7 +69,7 @@ def show_curves(models: Models) -> None:
         span = 1.0
     corner = [1 - span, 1.002]
 
-    st.subheader("ROC curve", anchor=False)
+    st.header("ROC curve", anchor=False)
     figure = plots.lines(
         {n: Line(p.false_alarms, p.recall) for n, p in found.items()},
         names,
@@ -85,7 +85,7 @@ def show_curves(models: Models) -> None:
         "wrongly accuses more photographs (right). The best place is the top left corner. "
         f"Area under the curve: {each(models, 'auroc')}.",
     )
-    st.subheader("Precision and recall", anchor=False)
+    st.header("Precision and recall", anchor=False)
     figure = plots.lines(
         {n: Line(p.recall, p.precision) for n, p in found.items()},
         names,
@@ -148,7 +148,7 @@ def show_threshold(models: Models) -> None:
 
 def show_confidence(models: Models) -> None:
     names = [m.name for m in models]
-    st.subheader("Is a model as often right as it is sure?", anchor=False)
+    st.header("Is a model as often right as it is sure?", anchor=False)
     if scored := with_evidence(models, lambda m: m.scores, "The reliability diagram"):
         m = chosen(scored, "reliability-model")
         before, after = (
@@ -178,7 +178,7 @@ def show_confidence(models: Models) -> None:
                 ],
                 hide_index=True,
             )
-    st.subheader("What “can't tell” buys", anchor=False)
+    st.header("What “can't tell” buys", anchor=False)
     if found := with_evidence(
         models, lambda m: evidence.rows(m.evidence, "abstention"), "The abstention curve"
     ):

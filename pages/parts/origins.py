@@ -70,7 +70,7 @@ def _summary(found: Metadata) -> str:
     said = [_NAMES[q] for q in metadata.QUESTIONS if q not in found.unknown]
     if said:
         return ", ".join(said)
-    return "unknown" if not found.findings else "little"
+    return "little" if found.findings else "nothing, so its origin is unknown"
 
 
 @st.cache_data(scope="session", max_entries=8, show_spinner=False)

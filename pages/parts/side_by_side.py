@@ -171,7 +171,7 @@ def _picture(
 def _difference(found: dict[Method, Heatmap]) -> None:
     if len(found) < 2:
         return
-    st.subheader("Where do two of them differ?", anchor=False)
+    st.header("Where do two of them differ?", anchor=False)
     left, right = st.columns(2)
     names = list(found)
     key = "-".join(names)

@@ -109,7 +109,7 @@ def _chart(names: list[str], change: np.ndarray, scale: str, energy: np.ndarray)
     low, high = min(0.0, float(change.min())) * 1.25, max(0.0, float(change.max())) * 1.25
     figure.update_yaxes(
         title="change of p(AI-generated)" if probability else "change towards AI-generated",
-        tickformat="+.0%" if probability else "+.1f",
+        tickformat="+.2~%" if probability else "+.1f",
         range=[min(low, -reach / 5), max(high, reach / 5)],
         fixedrange=True,
         zeroline=True,

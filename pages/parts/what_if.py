@@ -67,7 +67,7 @@ def show(analysis: Analysis, model: Detector) -> None:
         show_table(curves, now, model.card.name)
     show_heatmaps(pixels, after, model, FAKE if p_fake[0] >= 0.5 else REAL)
     if analysis.stability is not None:
-        st.subheader("Does it hold under tiny changes?", anchor=False)
+        st.header("Does it hold under tiny changes?", anchor=False)
         stability.show(analysis.stability)
 
 
@@ -171,7 +171,7 @@ def show_curve(
 ) -> None:
     from pages.parts import what_if_plots
 
-    st.subheader("Where does it flip?", anchor=False)
+    st.header("Where does it flip?", anchor=False)
     said = what_if_plots.flip_words(change, p_fake, card.calibration, covered)
     st.markdown(said)
     others = {n: c for n, c in curves.items() if n != card.name and not isinstance(c, str)}
@@ -204,7 +204,7 @@ def show_table(curves: Mapping[str, np.ndarray | str], now: int, picked: str) ->
 
 
 def show_heatmaps(before: np.ndarray, after: np.ndarray, model: Detector, leans_to: int) -> None:
-    st.subheader("Where does it look?", anchor=False)
+    st.header("Where does it look?", anchor=False)
     target = st.segmented_control(
         "Evidence for",
         list(TARGETS),

@@ -38,7 +38,7 @@ def test_findings_and_what_they_are_worth():
 
 def test_absence_reads_unknown():
     app = show(encode(picture(), "JPEG"))
-    assert app.expander[0].label.endswith("itself: unknown")
+    assert app.expander[0].label.endswith("itself: nothing, so its origin is unknown")
     assert "Unknown does not mean no" in ours(app)
     assert not app.code
     assert "AI generator, Content Credentials, camera, date, software" in ours(app)

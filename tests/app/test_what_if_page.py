@@ -45,7 +45,7 @@ def pick(app, change):
 
 
 def words(app) -> str:
-    kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error")
+    kinds = ("title", "header", "markdown", "caption", "info", "warning", "error")
     return " ".join(element.value for kind in kinds for element in app.get(kind))
 
 
