@@ -38,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     which.add_argument("--all", action="store_true", help="every model that ships")
     parser.add_argument("--run", type=Path, help="finished run to export first; else as shipped")
+    parser.add_argument("--note", default="", help="with --run: how it was trained, for the card")
     parser.add_argument("--data", help="folder or archive of CIFAKE (default: found by itself)")
     parser.add_argument(
         "--stress-images", type=int, metavar="N", help="of the test images, at random, for stress"
@@ -49,6 +50,8 @@ def main(argv: list[str] | None = None) -> int:
     names = args.models or artifacts.available()
     if args.run and (args.all or len(names) != 1):
         parser.error("--run wants exactly one --model")
+    if args.note and not args.run:
+        parser.error("--note goes with --run")
     try:
         if args.cost:
             for name in names:
@@ -57,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
         with progress_bar() as show:
             data = dataset.load(args.data, show)
         if args.run:
-            export(names[0], args.run, data)
+            export(names[0], args.run, data, args.note)
         for name in names:
             with progress_bar(f"{name}, stress", " images") as show:
                 evidence = evaluate(name, data, show, args.stress_images)

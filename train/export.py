@@ -66,8 +66,10 @@ class Candidate:
         return len(self.weights) + len(self.graph)
 
 
-def export(name: str, run: Path, data: dataset.Dataset) -> None:
+def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
     """Turn a finished run into ``assets/models/<name>/``, calibrated on validation.
+
+    ``note`` is a sentence on how it was trained, for people who read the card.
 
     Raises:
         ConfigError: the run is not finished, was trained on other data, or learned nothing.
@@ -106,7 +108,7 @@ def export(name: str, run: Path, data: dataset.Dataset) -> None:
             **{k: record[k] for k in ("recipe", "config", "backend", "git_commit", "data_sha256")},
             "training_versions": record["versions"],
             "initial_weights_sha256": record.get("initial_weights_sha256", ""),
-            "note": record.get("note", ""),
+            "note": note or record.get("note", ""),
             "validation_seed": record["validation_seed"],
             "result": json.loads((run / "result.json").read_text()),
         },

@@ -22,7 +22,7 @@ def shipped_once(tmp_path_factory, data, finished):
         patch.setattr(export, "ONCE_FROM", 0)
         (root / "models" / "tiny").mkdir(parents=True)
         (root / "models" / "tiny" / artifacts.WEIGHTS).write_bytes(b"of an earlier export")
-        export.export("tiny", finished, data)
+        export.export("tiny", finished, data, "In one go.")
     return root
 
 
@@ -37,6 +37,7 @@ def test_large_kernels_ship_once(once, finished, data):
     card = artifacts.read_card("tiny")
     assert set(card.raw["files"]) == {artifacts.REST, artifacts.GRAPH, artifacts.GATE}
     assert not (once / artifacts.WEIGHTS).exists()
+    assert card.raw["training"]["note"] == "In one go."
     sizes = [(once / file).stat().st_size for file in (artifacts.REST, artifacts.GRAPH)]
     assert card.raw["storage"]["bytes_float16"] == card.weights_bytes == sum(sizes)
     assert card.weights_sha256 == card.raw["files"][artifacts.REST]["sha256"]
