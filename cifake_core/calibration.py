@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -43,14 +43,6 @@ class Calibration:
     def scaled(self, logits: np.ndarray) -> np.ndarray:
         """Calibrated logits that grow with *real*, float64 of the same shape."""
         return np.asarray(logits, np.float64) / self.temperature + self.bias
-
-    def wider(self, by: float) -> Calibration:
-        """The same with both thresholds moved outwards: fewer answers, and fewer mistakes."""
-        return replace(
-            self,
-            real_to=round(max(0.0, self.real_to - by), 4),
-            fake_from=round(min(1.0, self.fake_from + by), 4),
-        )
 
     def verdict(self, p_fake: float) -> Verdict:
         if p_fake >= self.fake_from:

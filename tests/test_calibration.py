@@ -120,8 +120,3 @@ def test_the_promise_holds_on_new_images_for_each_class():
     assert real_called_fake <= error + 0.003
     assert fake_called_real <= error + 0.003
     assert real_called_fake > error / 2  # and it is not bought by never answering
-
-
-def test_wider_thresholds_stay_in_range():
-    wide = Calibration(1.0, 0.0, 0.001, 0.9995).wider(0.002)
-    assert (wide.real_to, wide.fake_from) == (0.0, 1.0)

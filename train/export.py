@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -199,36 +199,45 @@ def choose_precision(
     """float16 if no verdict changes by it, else float32; its calibration, and what a card says.
 
     Both are judged by the calibration that would ship with float16. Its thresholds lie right at
-    an image; where that costs a verdict, they move outwards by ``STEP`` at a time, at most
-    ``MOVES`` times, which mistakes fewer. Only if float16 is turned down is another calibration
-    fitted, to the float32 logits.
+    an image; one that costs a verdict moves outwards by ``STEP`` at a time, at most ``MOVES``
+    times, which mistakes fewer. Only if float16 is turned down is another calibration fitted, to
+    the float32 logits.
 
     Raises:
         ValueError: the logits do not grow with *real* at all.
     """
-    calibration = fitted = fit(half.logits, is_real)
-    moved = 0.0
-    shift = np.abs(fitted.p_fake(full.logits) - fitted.p_fake(half.logits)).max()
-    changed = at_first = _changed(fitted, full, half)
-    for step in range(1, MOVES + 1):
-        if changed:
-            calibration, moved = fitted.wider(step * STEP), round(step * STEP, 4)
-            changed = _changed(calibration, full, half)
+    fitted = fit(half.logits, is_real)
+    p_fake = [fitted.p_fake(candidate.logits) for candidate in (full, half)]
+    real_to = _clear(fitted.real_to, -STEP, *p_fake)
+    fake_from = _clear(fitted.fake_from, STEP, *p_fake)
+    calibration = replace(fitted, real_to=real_to, fake_from=fake_from)
+    at_first, changed = _changed(fitted, full, half), _changed(calibration, full, half)
+    moved = max(fitted.real_to - real_to, fake_from - fitted.fake_from)
     storage = {
         "dtype": "float32" if changed else "float16",
         "verdicts_changed": at_first if changed else 0,  # by float16
         "of": len(is_real),
         "judged_at": [calibration.real_to, calibration.fake_from],
-        "largest_change": float(shift),  # of p_fake
+        "largest_change": float(np.abs(p_fake[0] - p_fake[1]).max()),
         "bytes_float32": full.size,
         "bytes_float16": half.size,
         # What it took to change none.
         "verdicts_changed_as_fitted": at_first,
-        "thresholds_moved": 0.0 if changed else moved,
+        "thresholds_moved": 0.0 if changed else round(moved, 4),
     }
     if changed:
         return full, fit(full.logits, is_real), storage
     return half, calibration, storage
+
+
+def _clear(threshold: float, step: float, full: np.ndarray, half: np.ndarray) -> float:
+    """The threshold, or the nearest one from it that no p_fake crosses by rounding."""
+    beyond = np.greater_equal if step > 0 else np.less_equal
+    for moves in range(MOVES + 1):
+        at = round(min(1.0, max(0.0, threshold + moves * step)), 4)
+        if (beyond(full, at) == beyond(half, at)).all():
+            return at
+    return threshold
 
 
 def fit(logits: np.ndarray, is_real: np.ndarray) -> Calibration:

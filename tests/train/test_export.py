@@ -273,6 +273,7 @@ def test_thresholds_move_off_an_image_that_rounding_moves_across():
     assert storage["verdicts_changed"] == 0
     assert 0 < storage["thresholds_moved"] <= export.MOVES * 1e-4
     assert calibration.fake_from > fitted.fake_from
+    assert calibration.real_to == fitted.real_to  # no image crosses that one
     np.testing.assert_array_equal(*(export.verdicts(calibration, c.logits) for c in pair))
 
 
