@@ -7,6 +7,7 @@ and in ONNX's layout, next to the factors that batch normalisation brings in.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Sequence
 
@@ -15,6 +16,9 @@ import numpy as np
 # Kernels from this size on are stored as float16. Biases, batch normalisation and small kernels
 # are a thousandth of the bytes, and variances span more orders of magnitude than float16 holds.
 HALF_FROM = 1024
+
+
+_HASH = "sha256_of_the_others"
 
 
 def is_large(shape: Sequence[int]) -> bool:
@@ -27,12 +31,14 @@ def name(number: int) -> str:
 
 
 def rest(weights: Sequence[np.ndarray], graph: bytes) -> bytes:
-    """What of ``model.get_weights()`` a graph does not hold, as the bytes of an .npz file."""
-    kept = {}
+    """What of ``model.get_weights()`` a graph does not hold, as the bytes of an .npz file.
+
+    The file has a hash of the others, too, so that it stands for all of the weights.
+    """
     found = _from_graph([w.shape for w in weights], graph)
-    for i, weight in enumerate(weights):
-        if i not in found or not np.array_equal(found[i], weight):
-            kept[str(i)] = weight
+    found = {i: kernel for i, kernel in found.items() if np.array_equal(kernel, weights[i])}
+    kept = {str(i): weight for i, weight in enumerate(weights) if i not in found}
+    kept[_HASH] = _digest(found)
     target = io.BytesIO()
     np.savez(target, **kept)
     return target.getvalue()
@@ -47,16 +53,29 @@ def restored(
         shapes: of the model's weights, in order.
 
     Raises:
-        ValueError: not such files, or of another model.
+        KeyError, ValueError: not such files, or of another model.
     """
-    found = _from_graph(shapes, graph)
     with np.load(io.BytesIO(others)) as arrays:
-        found |= {int(key): arrays[key] for key in arrays.files}
+        kept = {key: arrays[key] for key in arrays.files}
+    digest = kept.pop(_HASH)
+    own = {int(key): array for key, array in kept.items()}
+    found = {i: k for i, k in _from_graph(shapes, graph).items() if i not in own}
+    if not np.array_equal(_digest(found), digest):
+        raise ValueError("the kernels in the graph are not those it was made with")
+    found |= own
     weights = [found.get(i) for i in range(len(shapes))]
     for i, (weight, shape) in enumerate(zip(weights, shapes, strict=True)):
         if weight is not None and weight.shape != tuple(shape):
             raise ValueError(f"weight {i} is {weight.shape} instead of {tuple(shape)}")
     return weights
+
+
+def _digest(found: dict[int, np.ndarray]) -> np.ndarray:
+    """(32,) uint8: SHA-256 of the kernels in order."""
+    digest = hashlib.sha256()
+    for _, kernel in sorted(found.items()):
+        digest.update(np.ascontiguousarray(kernel, "<f2").tobytes())
+    return np.frombuffer(digest.digest(), np.uint8)
 
 
 def _from_graph(shapes: Sequence[tuple[int, ...]], graph: bytes) -> dict[int, np.ndarray]:

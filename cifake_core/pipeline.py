@@ -118,6 +118,8 @@ class Analysis:
         }
 
 
+# A large picture may take some 400 MB while it is decoded; others wait for their turn.
+_decoding = threading.BoundedSemaphore(2)
 _one_explainer = threading.Lock()  # loads at a time, however many models are asked for
 
 
@@ -127,15 +129,15 @@ class Detector:
     Args:
         name: of a model under ``assets/models``.
         threads: for one batch, as in :class:`cifake_core.predict.Engine`.
-        decoders: pictures decoded at the same time, at most.
+        decoders: pictures that it decodes at a time, at most; by default it takes turns with the
+            other models of the process.
     """
 
-    def __init__(self, name: str, threads: int = 0, decoders: int = 2) -> None:
+    def __init__(self, name: str, threads: int = 0, decoders: int | None = None) -> None:
         self.card = artifacts.read_card(name)
         self.engine = artifacts.load_engine(self.card, threads)  # its goldens are the warm-up
         self.gate = artifacts.load_gate(self.card, self.engine)
-        # A large picture may take some 400 MB while it is decoded; others wait for their turn.
-        self._decoding = threading.BoundedSemaphore(decoders)
+        self._decoding = threading.BoundedSemaphore(decoders) if decoders else _decoding
         self._lock = threading.Lock()
         self._explainer: Future[Explainer] | None = None
         self._failed_at: float | None = None
@@ -269,8 +271,8 @@ class Detector:
 
 
 def megabytes(detector: Detector) -> float:
-    """Of a model's files: what it costs to load it, roughly, and 1 for the smallest."""
-    return 1 + sum(file["bytes"] for file in detector.card.raw["files"].values()) / 1e6
+    """What it costs to load a model, roughly: one for itself and one for each of its graph's."""
+    return 1 + detector.card.raw["files"][artifacts.GRAPH].get("bytes", 0) / 1e6
 
 
 _shelf: Shelf[Detector] = Shelf(MODELS_KEPT, megabytes)

@@ -60,12 +60,13 @@ class Shelf(Generic[T]):
 
     def _keep(self, key: Hashable, thing: T) -> None:
         dropped = []  # what it held is freed after the lock is
+        cost = self._cost(thing)  # may raise: before anything is changed
         with self._lock:
             self._alive[key] = self._kept[key] = thing
             self._kept.move_to_end(key)
-            self._worth[key] = self._clock + self._cost(thing)
             while len(self._kept) > self._room:
                 others = [other for other in self._kept if other != key]
                 last = min(others, key=self._worth.__getitem__)
                 self._clock = self._worth.pop(last)
                 dropped.append(self._kept.pop(last))
+            self._worth[key] = self._clock + cost

@@ -32,7 +32,7 @@ def test_the_least_recently_used_goes_first():
 
 
 def test_what_costs_more_stays_longer_but_not_for_ever():
-    costs = {"dear": 3.0, "a": 1.0, "b": 1.0, "c": 1.0}
+    costs = {"dear": 10.0, "a": 1.0, "b": 1.0, "c": 1.0}
     shelf, made = Shelf(2, lambda thing: costs[thing.key]), []
 
     def get(key):
@@ -42,10 +42,28 @@ def test_what_costs_more_stays_longer_but_not_for_ever():
         get(key)
         gc.collect()
     assert made == ["dear", "a", "b", "c", "a", "b", "c"]
-    for key in "abcabc":
+    for key in "abc" * 4:
         get(key)
         gc.collect()
     assert sorted(shelf.keys()) == ["b", "c"]
+
+
+def test_a_new_thing_is_worth_more_than_the_one_it_turned_out():
+    costs = {"a": 50, "b": 50, "c": 50, "d": 2, "e": 3}
+    shelf = Shelf(3, lambda thing: costs[thing.key])
+    for key in "abcde":
+        shelf.get(key, lambda key=key: Thing(key))
+        gc.collect()
+    assert shelf.keys() == ["c", "d", "e"]
+
+
+def test_a_cost_that_cannot_be_told_changes_nothing():
+    shelf = Shelf(1, lambda thing: {"a": 1}[thing.key])
+    shelf.get("a", lambda: Thing("a"))
+    with pytest.raises(KeyError):
+        shelf.get("b", lambda: Thing("b"))
+    assert shelf.keys() == ["a"]
+    shelf.get("a", lambda: pytest.fail("made twice"))
 
 
 def test_what_is_dropped_leaves_memory():

@@ -134,7 +134,7 @@ def made(model: keras.Model, data: dataset.Dataset) -> tuple[dict[str, bytes], d
     Rounds the model's weights on the way.
 
     Raises:
-        ConfigError: the model is no better than chance, or cannot be exported.
+        ConfigError: the model is no better than chance, cannot be exported, or is too large.
     """
     rows = dataset.validation_indices(data.train)
     is_real = data.train.labels[rows] == REAL
@@ -148,6 +148,11 @@ def made(model: keras.Model, data: dataset.Dataset) -> tuple[dict[str, bytes], d
     engine, goldens = Engine(chosen.graph), artifacts.golden_images(model.input_shape[1])
     gate, gate_record = fit_gate(engine, data)
     files = {artifacts.WEIGHTS: chosen.weights}
+    if chosen is full and full.size >= ONCE_FROM:
+        raise ConfigError(
+            f"float16 changes {storage['verdicts_changed']} of {storage['of']:,} verdicts on "
+            f"validation, and in float32 the files would be {full.size / 1e6:.0f} MB."
+        )
     if chosen is half and half.size >= ONCE_FROM:
         rest = kernels.rest(model.get_weights(), half.graph)
         artifacts.set_all_weights(model, half.graph, rest)  # or raises
@@ -213,11 +218,12 @@ def choose_precision(
     calibration = replace(fitted, real_to=real_to, fake_from=fake_from)
     at_first, changed = _changed(fitted, full, half), _changed(calibration, full, half)
     moved = max(fitted.real_to - real_to, fake_from - fitted.fake_from)
+    at = fitted if changed else calibration
     storage = {
         "dtype": "float32" if changed else "float16",
         "verdicts_changed": at_first if changed else 0,  # by float16
         "of": len(is_real),
-        "judged_at": [calibration.real_to, calibration.fake_from],
+        "judged_at": [at.real_to, at.fake_from],
         "largest_change": float(np.abs(p_fake[0] - p_fake[1]).max()),
         "bytes_float32": full.size,
         "bytes_float16": half.size,

@@ -98,7 +98,7 @@ def costs() -> list[str]:
     for name in artifacts.available():
         cost = _get(read(f"{name}.json"), "cost", _command(name))
         rows.append(
-            f"| `{name}` | {_megabytes(cost['weights_bytes'])} | {_megabytes(cost['graph_bytes'])} "
+            f"| `{name}` | {_weights(name, cost)} | {_megabytes(cost['graph_bytes'])} "
             f"| {_stored(name)} "
             f"| {cost['ms_per_image']:.2f} ms | {cost['images_per_s']:,.0f} a second "
             f"| {cost['processors']} |"
@@ -271,8 +271,20 @@ def _stored(name: str) -> str:
     changed = f"{found['verdicts_changed']} of {found['of']:,} verdicts"
     at = f" (at the thresholds of its export, {low} and {high})"
     if found["dtype"] == "float16":
+        if found["verdicts_changed_as_fitted"]:
+            at = (
+                f"{at[:-1]}, which moved by {found['thresholds_moved']} for that: "
+                f"{found['verdicts_changed_as_fitted']} before)"
+            )
         return f"float16, which changed {changed}{at}"
     return f"float32; float16 would change {changed}{at}"
+
+
+def _weights(name: str, cost: dict) -> str:
+    """The size of the weights file; what lies in the graph is counted there."""
+    if artifacts.read_card(name).weights_file == artifacts.WEIGHTS:
+        return _megabytes(cost["weights_bytes"])
+    return f"{_megabytes(cost['weights_bytes'] - cost['graph_bytes'])}, kernels in the graph"
 
 
 def _hits(found: dict) -> str:

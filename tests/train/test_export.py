@@ -285,6 +285,12 @@ def test_float32_ships_with_its_own_calibration_where_verdicts_change():
     assert chosen is pair[0]
     assert storage["dtype"] == "float32"
     assert storage["verdicts_changed"] == storage["verdicts_changed_as_fitted"] > 0
+    low, high = storage["judged_at"]
+    sides = [
+        (p <= low) * -1 + (p >= high) * 1
+        for p in (export.fit(half, is_real).p_fake(c.logits) for c in pair)
+    ]
+    assert storage["verdicts_changed"] == (sides[0] != sides[1]).sum()
     assert calibration == export.fit(logits, is_real)
 
 
