@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-st.set_page_config(page_title="CIFAKE Lens", page_icon="assets/icon.png")
-st.navigation(
+page = st.navigation(
     {
         "Check": [
             st.Page(
@@ -31,4 +30,6 @@ st.navigation(
             st.Page("pages/study/models.py", title="The models", icon=":material/compare_arrows:"),
         ],
     }
-).run()
+)
+st.set_page_config(page_title=f"{page.title} · CIFAKE Lens", page_icon="assets/icon.png")
+page.run()

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,9 +65,17 @@ class Card:
 
     @property
     def weights_sha256(self) -> str | None:
-        """What evidence is keyed on; None if the card does not say."""
-        record = self._files.get(self.weights_file)
-        return record.get("sha256") if isinstance(record, dict) else None
+        """None if the card does not say."""
+        return self._sha256(self.weights_file)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a verdict depends on, and so what evidence is keyed on."""
+        return {
+            "weights_sha256": self.weights_sha256,
+            "calibration": asdict(self.calibration),
+            "gate_sha256": self._sha256(GATE),
+        }
 
     @property
     def weights_bytes(self) -> int | None:
@@ -76,6 +84,10 @@ class Card:
         records = [self._files.get(file) for file in files]
         sizes = [r.get("bytes") if isinstance(r, dict) else None for r in records]
         return None if None in sizes else sum(sizes)
+
+    def _sha256(self, file: str) -> str | None:
+        record = self._files.get(file)
+        return record.get("sha256") if isinstance(record, dict) else None
 
     @property
     def _files(self) -> dict[str, Any]:
@@ -86,6 +98,11 @@ class Card:
 def models_dir() -> Path:
     """Where models lie: ``CIFAKE_MODELS``, else ``assets/models``."""
     return Path(os.environ.get("CIFAKE_MODELS") or ASSETS / "models")
+
+
+def evidence_dir() -> Path:
+    """Where evidence lies: ``CIFAKE_EVIDENCE``, else ``assets/evidence``."""
+    return Path(os.environ.get("CIFAKE_EVIDENCE") or ASSETS / "evidence")
 
 
 def available(domain: str | None = None) -> list[str]:

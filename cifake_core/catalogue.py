@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 from cifake_core import artifacts
@@ -31,18 +29,24 @@ def cards(domain: str | None = None) -> dict[str, Card | ArtifactError]:
 
 
 def measured(card: Card) -> dict[str, Any]:
-    """``assets/evidence/<name>.json`` (or in ``CIFAKE_EVIDENCE``) of exactly these weights.
+    """What ``train.evaluate`` wrote of exactly this card.
 
     Without it, what the card itself says of the test split; it may lack any key.
     """
-    folder = Path(os.environ.get("CIFAKE_EVIDENCE") or artifacts.ASSETS / "evidence")
+    path = artifacts.evidence_dir() / f"{card.name}.json"
     try:
-        evidence = json.loads((folder / f"{card.name}.json").read_text(encoding="utf-8"))
+        evidence = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         evidence = {}
-    if card.weights_sha256 and dig(evidence, "weights_sha256") == card.weights_sha256:
+    if is_of(card, evidence):
         return evidence
     return {"test": card.raw.get("results") or {}}
+
+
+def is_of(card: Card, found: Any, gate: bool = True) -> bool:
+    """Whether evidence was measured with this card's weights, thresholds and, if so asked, gate."""
+    keys = {k: v for k, v in card.identity.items() if gate or k != "gate_sha256"}
+    return card.weights_sha256 is not None and all(dig(found, k) == v for k, v in keys.items())
 
 
 def dig(tree: Any, *path: str) -> Any:

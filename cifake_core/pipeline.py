@@ -171,6 +171,12 @@ class Detector:
             self._analysis(o, float(x), s) for o, x, s in zip(batch, logits, strange, strict=True)
         ]
 
+    def strange(self, pixels: np.ndarray) -> tuple[str, ...]:
+        """Why one (S, S, 3) uint8 image is not of the model's kind, in sentences; () if it is."""
+        if self.gate is None:
+            return ()
+        return self.gate.judge(pixels[None], self.engine.logits_and_features(pixels[None])[1])[0]
+
     def with_stability(self, analysis: Analysis) -> Analysis:
         """The same analysis with its stability; one that a tiny change reverses is uncertain."""
         found = stability(

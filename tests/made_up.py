@@ -33,12 +33,14 @@ def evidence(
 ) -> dict[str, Any]:
     """Evidence as ``train.evaluate`` writes it; under stress each next setting costs 1 %."""
     fields = ("temperature", "bias", "real_to", "fake_from")
-    p_fake = Calibration(**{k: made["calibration"][k] for k in fields}).p_fake(logits)
+    calibration = {k: made["calibration"][k] for k in fields}
+    p_fake = Calibration(**calibration).p_fake(logits)
     accuracy = metrics.summary(p_fake, is_fake)["accuracy"]
 
     def figures(kept: np.ndarray) -> dict[str, Any]:
-        extra = {"nll": 0.1, "answered_share": 0.9, "accuracy_answered": min(1.0, accuracy + 0.01)}
-        return metrics.summary(p_fake[kept], is_fake[kept]) | extra
+        answers = {"answered_share": 0.9, "accuracy_answered": min(1.0, accuracy + 0.01)}
+        extra = {"nll": 0.1, "with_gate": answers | {"answered_share": 0.89}}
+        return metrics.summary(p_fake[kept], is_fake[kept]) | answers | extra
 
     steps = [
         {"transform": "none", "setting": 0, "unit": "", "label": "unchanged"},
@@ -50,6 +52,8 @@ def evidence(
     return {
         "name": made["name"],
         "weights_sha256": made["files"]["model.weights.h5"]["sha256"],
+        "calibration": calibration,
+        "gate_sha256": made["files"]["gate.npz"]["sha256"],
         "seeds": [1],
         "cost": {
             "parameters": made["parameters"],

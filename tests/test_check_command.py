@@ -38,7 +38,7 @@ def test_json_has_a_line_for_each_file(folder, capsys):
     found = {os.path.relpath(r["path"], folder): r for r in rows(capsys.readouterr().out)}
     assert sorted(found) == ["a.png", "c.jpg", "deep/b.PNG"]
     for row in found.values():
-        assert list(row) == [*COLUMNS, "doubts"]
+        assert list(row) == [*COLUMNS, "in_domain", "doubts"]
         assert row["model"] == "lens"
     assert found["a.png"]["verdict"] in {"real", "fake", "uncertain"}
     assert 0 <= found["a.png"]["p_fake"] <= 1
@@ -62,7 +62,7 @@ def test_exit_0_where_all_was_read(folder):
 
 def test_exit_2_where_nothing_is_to_do(tmp_path, capsys):
     assert main(["check", str(tmp_path)]) == 2
-    assert "nothing to check" in capsys.readouterr().err
+    assert "no image file in there" in capsys.readouterr().err
 
 
 def test_missing_file_is_a_row(tmp_path, folder, capsys):

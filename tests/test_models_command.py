@@ -2,10 +2,12 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from cifake_core import artifacts
 from cifake_core.__main__ import main
 from cifake_core.artifacts import ASSETS
 
@@ -13,6 +15,8 @@ FILES = {"model.weights.h5": {"sha256": "aa", "bytes": 1_500_000}, "model.onnx":
 RESULTS = {"official": {"n": 20000, "accuracy": 0.9, "accuracy_interval_95": [0.89, 0.91]}}
 EVIDENCE = {
     "weights_sha256": "aa",
+    "calibration": asdict(artifacts.read_card("lens").calibration),
+    "gate_sha256": None,
     "test": {
         "official": RESULTS["official"] | {"accuracy": 0.925, "auroc": 0.98765, "ece": 0.0123},
         "leak_free": {"n": 19622, "accuracy": 0.924, "accuracy_interval_95": [0.92, 0.928]},
@@ -84,8 +88,11 @@ def test_what_nobody_measured_is_a_dash_or_null(folders, capsys, evidence):
     assert capsys.readouterr().out.splitlines()[1].split()[1:8] == ["-", "2.2", *"-----"]
 
 
-def test_evidence_of_other_weights_is_not_shown(folders, capsys):
-    folders("one", EVIDENCE | {"weights_sha256": "bb"}, results=RESULTS)
+@pytest.mark.parametrize(
+    "other", [{"weights_sha256": "bb"}, {"gate_sha256": "bb"}, {"calibration": {}}]
+)
+def test_evidence_of_another_card_is_not_shown(folders, capsys, other):
+    folders("one", EVIDENCE | other, results=RESULTS)
     (row,) = listed(capsys)
     assert row["official"]["accuracy"] == 0.9  # the card's own
     assert row["ms_per_image"] is None

@@ -33,8 +33,8 @@ def test_a_figure_written_by_hand_is_overwritten():
 def evidence(tmp_path, monkeypatch):
     """A copy of the evidence to change."""
     folder = tmp_path / "evidence"
-    shutil.copytree(report.EVIDENCE, folder)
-    monkeypatch.setattr(report, "EVIDENCE", folder)
+    shutil.copytree(artifacts.evidence_dir(), folder)
+    monkeypatch.setenv("CIFAKE_EVIDENCE", str(folder))
     return folder
 
 
@@ -62,6 +62,22 @@ def test_a_changed_figure_changes_the_text(evidence):
     changed = report.filled("RESULTS.md", TEXTS["RESULTS.md"])
     assert changed != TEXTS["RESULTS.md"]
     assert "| 12.35% (" in changed or "| 12.34% (" in changed
+
+
+@pytest.mark.parametrize("file", ["lens", "outside", "explanations"])
+def test_evidence_of_another_model_is_refused(evidence, file):
+    """Also of other thresholds: what was promised and what was measured belong together."""
+
+    def other(content):
+        if file == "explanations":
+            content = next(m for m in content["models"] if m["name"] == "lens")
+        elif file == "outside":
+            content = content["models"]["lens"]
+        content["calibration"]["fake_from"] = 0.7
+
+    edit(evidence / f"{file}.json", other)
+    with pytest.raises(ConfigError, match="on lens is not of what ships now: run `python -m"):
+        [report.filled(file, text) for file, text in TEXTS.items()]
 
 
 @pytest.mark.parametrize("key", ["cost", "stress"])

@@ -20,6 +20,7 @@ import numpy as np
 
 from cifake_core import artifacts, dataset, metrics
 from cifake_core.calibration import Calibration
+from cifake_core.catalogue import is_of
 from cifake_core.domain import SIGNALS, Gate
 from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
@@ -91,12 +92,14 @@ def evaluate(
     test, calibration = data.test, card.calibration
     logits, is_fake = predict(engine, test.images), test.labels == FAKE
     p_fake, leaked = calibration.p_fake(logits), dataset.leaked_rows(data)
+    signals = turned_away(artifacts.load_gate(card, engine), engine, test.images)
+    away = signals.any(axis=1)
     some = np.sort(np.random.default_rng(0).permutation(len(test))[:stress_images])
     evidence = {
         "name": name,
         "command": f"python -m train.evaluate --model {name}"
         + (f" --stress-images {stress_images}" if stress_images else ""),
-        "weights_sha256": card.weights_sha256,
+        **card.identity,
         "data_sha256": data.sha256,
         "seeds": [card.raw["training"]["config"]["seed"]],
         "cost": {
@@ -106,8 +109,8 @@ def evaluate(
             **speed(engine, test.images),
         },
         "test": {
-            "official": figures(calibration, logits, is_fake),
-            "leak_free": figures(calibration, logits[~leaked], is_fake[~leaked]),
+            "official": figures(calibration, logits, is_fake, away),
+            "leak_free": figures(*(calibration, logits[~leaked], is_fake[~leaked], away[~leaked])),
             "accuracy_by_class": {
                 word: {
                     LABELS[label]: float(np.mean((p_fake[rows] >= 0.5) == is_fake[rows]))
@@ -117,7 +120,7 @@ def evaluate(
                 for i, word in enumerate(CLASSES)
             },
         },
-        "gate": gated(artifacts.load_gate(card, engine), engine, test.images, is_fake),
+        "gate": gated(signals, is_fake),
         "abstention": metrics.abstention_curve(p_fake, is_fake),
         "stress": stress(
             engine, calibration, test.images[some], logits[some], is_fake[some], progress
@@ -126,6 +129,7 @@ def evaluate(
         "logits": base64.b64encode(logits.astype("<f4").tobytes()).decode(),
         "is_fake": base64.b64encode(np.packbits(is_fake).tobytes()).decode(),
         "leaked": base64.b64encode(np.packbits(leaked).tobytes()).decode(),
+        "turned_away": base64.b64encode(np.packbits(away).tobytes()).decode(),
     }
     write_json(evidence_dir() / f"{name}.json", evidence)
     results = {k: evidence["test"][k] for k in ("official", "leak_free")}
@@ -137,21 +141,24 @@ def time_again(name: str) -> None:
     """Write the speed on this machine, at this moment, into a model's evidence.
 
     Raises:
-        ConfigError: there is none of these weights.
+        ConfigError: there is none of this card.
     """
     card, path = artifacts.read_card(name), evidence_dir() / f"{name}.json"
     evidence = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if evidence.get("weights_sha256") != card.weights_sha256:
+    if not is_of(card, evidence):
         raise ConfigError(f"{name} was not measured yet: run this without --cost.")
     evidence["cost"] |= speed(artifacts.load_engine(card), artifacts.golden_images(card.image_size))
     write_json(path, evidence)
 
 
-def figures(calibration: Calibration, logits: np.ndarray, is_fake: np.ndarray) -> dict:
+def figures(
+    calibration: Calibration, logits: np.ndarray, is_fake: np.ndarray, away: np.ndarray
+) -> dict:
     """The figures of one set of images, the three-way verdict's and the uncalibrated included.
 
     Args:
         logits: (N,) raw, growing with *real*.
+        away: (N,) bool, turned away by the gate; counts in ``with_gate`` alone.
     """
     p_fake, raw = calibration.p_fake(logits), UNCALIBRATED.p_fake(logits)
     return (
@@ -159,11 +166,12 @@ def figures(calibration: Calibration, logits: np.ndarray, is_fake: np.ndarray) -
         | {"nll": metrics.negative_log_likelihood(calibration.scaled(logits), ~is_fake)}
         | _answers(calibration, p_fake, is_fake)
         | {
+            "with_gate": _answered(calibration, p_fake, is_fake, ~away),
             "before_calibration": {
                 "ece": metrics.expected_calibration_error(raw, is_fake),
                 "brier": metrics.brier(raw, is_fake),
                 "nll": metrics.negative_log_likelihood(logits, ~is_fake),
-            }
+            },
         }
     )
 
@@ -198,11 +206,15 @@ def stress(
     return rows
 
 
-def gated(gate: Gate | None, engine: Engine, images: np.ndarray, is_fake: np.ndarray) -> dict:
-    """Which of the model's own (N, S, S, 3) images its gate turns away; {} without a gate."""
+def turned_away(gate: Gate | None, engine: Engine, images: np.ndarray) -> np.ndarray:
+    """(N, K) bool: which of (N, S, S, 3) images each of the gate's K signals finds strange."""
     if gate is None:
-        return {}
-    away = distances(gate, engine, images) > np.array(gate.thresholds)
+        return np.zeros((len(images), len(SIGNALS)), bool)
+    return distances(gate, engine, images) > np.array(gate.thresholds)
+
+
+def gated(away: np.ndarray, is_fake: np.ndarray) -> dict:
+    """How many of the model's own images its gate turns away, from :func:`turned_away`."""
     one = away.any(axis=1)
     return {
         "turned_away": {
@@ -239,14 +251,22 @@ def in_words(evidence: dict) -> list[str]:
 
 
 def _answers(calibration: Calibration, p_fake: np.ndarray, is_fake: np.ndarray) -> dict:
-    answered = (p_fake <= calibration.real_to) | (p_fake >= calibration.fake_from)
+    return _answered(calibration, p_fake, is_fake, np.ones(len(p_fake), bool)) | {
+        # What the thresholds promise to keep small, each a share of its class.
+        "real_called_fake": _rate(p_fake[~is_fake] >= calibration.fake_from),
+        "fake_called_real": _rate(p_fake[is_fake] <= calibration.real_to),
+    }
+
+
+def _answered(
+    calibration: Calibration, p_fake: np.ndarray, is_fake: np.ndarray, among: np.ndarray
+) -> dict:
+    """Share of all images that get an answer, if only those ``among`` may; and of those right."""
+    answered = among & ((p_fake <= calibration.real_to) | (p_fake >= calibration.fake_from))
     right = ((p_fake >= 0.5) == is_fake)[answered]
     return {
         "answered_share": float(answered.mean()),
         "accuracy_answered": float(right.mean()) if len(right) else None,
-        # What the thresholds promise to keep small, each a share of its class.
-        "real_called_fake": _rate(p_fake[~is_fake] >= calibration.fake_from),
-        "fake_called_real": _rate(p_fake[is_fake] <= calibration.real_to),
     }
 
 

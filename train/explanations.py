@@ -12,7 +12,6 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -95,10 +94,7 @@ class Trial:
         self.engine: Engine = artifacts.load_engine(card)
         self.keras = artifacts.load_keras(card)
         self.explainer = Explainer(self.keras, card.target_layer, warm_up=False)
-        of = {
-            "weights_sha256": card.weights_sha256,
-            "calibration": asdict(card.calibration),
-        }
+        of = {k: v for k, v in card.identity.items() if k != "gate_sha256"}
         old = {} if again else find(read(), card.name)
         same = all(old.get(key) == value for key, value in of.items())
         self.record = old if same else {"name": card.name} | of

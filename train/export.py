@@ -8,7 +8,6 @@ split is not touched here.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import tempfile
 from dataclasses import dataclass, replace
@@ -292,8 +291,8 @@ def predict(engine: Engine, images: np.ndarray, rows: np.ndarray | None = None) 
 
 
 def evidence_dir() -> Path:
-    """Where evidence goes: ``CIFAKE_EVIDENCE``, else ``assets/evidence``."""
-    folder = Path(os.environ.get("CIFAKE_EVIDENCE") or artifacts.ASSETS / "evidence")
+    """Where evidence goes; made if need be."""
+    folder = artifacts.evidence_dir()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

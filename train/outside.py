@@ -208,7 +208,7 @@ def _of_model(
             judged = _judged(detector, [encoded(pixels, file) for pixels in small])
             recognised.append(_share(kind, how, [not a.in_domain for a in judged]))
     return {
-        "weights_sha256": detector.card.weights_sha256,
+        **detector.card.identity,
         "reduced": rows,
         "recognised": recognised,
     }

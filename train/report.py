@@ -8,11 +8,11 @@ import sys
 
 from cifake_core import artifacts
 from cifake_core.artifacts import ASSETS
+from cifake_core.catalogue import is_of
 from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.explain import METHOD_WORDS
 
 ROOT = ASSETS.parent
-EVIDENCE = ASSETS / "evidence"
 TIMED = {
     "benchmarks.json": "python -m benchmarks --save",
     "benchmarks_training.json": "python -m benchmarks.training --save",
@@ -41,8 +41,11 @@ def main(argv: list[str] | None = None) -> int:
     except CifakeLensError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    for file, after in differ if not args.check else []:
-        (ROOT / file).write_text(after, encoding="utf-8")
+    for file, after in differ:
+        if args.check:
+            print(f"{file} differs from the evidence", file=sys.stderr)
+        else:
+            (ROOT / file).write_text(after, encoding="utf-8")
     return int(args.check and bool(differ))
 
 
@@ -67,24 +70,25 @@ def results() -> list[str]:
     """Two table rows for each shipped model: on all test images, and on the leak-free ones."""
     rows = [
         "| model | parameters | test images | accuracy (95 % interval) | AUROC | F1 fake / real "
-        "| ECE before / after | answered | accuracy when answered | seeds |",
+        "| ECE before / after | answered | accuracy when answered | runs |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name in artifacts.available():
-        evidence, again = read(f"{name}.json"), _command(name)
+        evidence, again = of_model(name), _command(name)
         cost, test = (_get(evidence, key, again) for key in ("cost", "test"))
         for key in ("official", "leak_free"):
             figures = test[key]
             before = _get(figures, "before_calibration", again)
+            answers = _get(figures, "with_gate", again)
             low, high = figures["accuracy_interval_95"]
             rows.append(
                 f"| `{name}` | {cost['parameters']:,} | {figures['n']:,} "
                 f"| **{figures['accuracy']:.2%}** ({low:.2%} to {high:.2%}) "
                 f"| {figures['auroc']:.4f} "
                 f"| {figures['fake']['f1']:.4f} / {figures['real']['f1']:.4f} "
-                f"| {before['ece']:.4f} / {figures['ece']:.4f} | {figures['answered_share']:.1%} "
-                f"| {_share(figures['accuracy_answered'])} "
-                f"| {', '.join(map(str, evidence['seeds']))} |"
+                f"| {before['ece']:.4f} / {figures['ece']:.4f} | {answers['answered_share']:.1%} "
+                f"| {_share(answers['accuracy_answered'])} "
+                f"| {_runs(evidence['seeds'])} |"
             )
     return rows
 
@@ -96,7 +100,7 @@ def costs() -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for name in artifacts.available():
-        cost = _get(read(f"{name}.json"), "cost", _command(name))
+        cost = _get(of_model(name), "cost", _command(name))
         rows.append(
             f"| `{name}` | {_weights(name, cost)} | {_megabytes(cost['graph_bytes'])} "
             f"| {_stored(name)} "
@@ -114,7 +118,7 @@ def promises() -> list[str]:
         "|---|---|---|---|---|",
     ]
     for name in artifacts.available():
-        evidence, again = read(f"{name}.json"), _command(name)
+        evidence, again = of_model(name), _command(name)
         test, gate = evidence["test"]["official"], _get(evidence, "gate", again)
         calibration = artifacts.read_card(name).raw["calibration"]
         promised = _get(calibration, "promised_error", "python -m train.calibrate --all")
@@ -126,8 +130,9 @@ def promises() -> list[str]:
 
 def outside() -> list[str]:
     """What the models make of pictures that are not of their kind."""
-    found = read("outside.json")
-    models = found["models"]
+    models = read("outside.json")["models"]
+    for name, found in models.items():
+        _check(name, found, OTHERS["outside.json"])
     rows = [
         f"| | {' | '.join(f'`{name}`' for name in models)} |",
         "|---" * (len(models) + 1) + "|",
@@ -172,6 +177,8 @@ def heatmaps() -> list[str]:
         "|---|---|---|---|---|---|",
     ]
     for record in read("explanations.json")["models"]:
+        again = f"python -m train.explanations --model {record['name']}"
+        _check(record["name"], record, again, gate=False)
         parts = {
             part: {row["method"]: row for row in record.get(part, {}).get("rows", [])}
             for part in ("planted", "curves", "randomised")
@@ -192,7 +199,7 @@ def stress() -> list[str]:
     names = artifacts.available()
     table = {}
     for name in names:
-        found = _get(read(f"{name}.json"), "stress", _command(name))
+        found = _get(of_model(name), "stress", _command(name))
         for row in found:
             words = f"{row['accuracy']:.2%} ({row['fake_recall']:.2%})"
             table.setdefault("number of images", {})[name] = f"{row['n']:,}"
@@ -209,18 +216,18 @@ def stress() -> list[str]:
 
 def ablations() -> list[str]:
     """A row for each variant that ``python -m train.ablation`` measured on validation."""
-    if not (EVIDENCE / "ablations.json").is_file():
+    if not (artifacts.evidence_dir() / "ablations.json").is_file():
         return ["None has been measured yet."]
     table = read("ablations.json")
     labels = list(table["rows"][0]["stress_accuracy"])
     rows = [
-        f"| what | seeds | accuracy | AUROC | {' | '.join(labels)} | trained by |",
+        f"| what | runs | accuracy | AUROC | {' | '.join(labels)} | its recipe |",
         "|---" * (len(labels) + 5) + "|",
     ]
     for row in table["rows"]:
         hard = " | ".join(f"{row['stress_accuracy'][label]:.2%}" for label in labels)
         rows.append(
-            f"| {row['what']} | {', '.join(map(str, row['seeds']))} "
+            f"| {row['what']} | {_runs(row['seeds'])} "
             f"| {row['validation_accuracy']:.2%} | {row['validation_auroc']:.4f} | {hard} "
             f"| `{row['command']}` |"
         )
@@ -247,11 +254,27 @@ def read(file: str) -> dict:
     Raises:
         ConfigError: it is missing.
     """
-    path = EVIDENCE / file
+    path = artifacts.evidence_dir() / file
     if not path.is_file():
         again = (TIMED | OTHERS).get(file) or _command(path.stem)
         raise ConfigError(f"assets/evidence/{file} is missing: run `{again}`.")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def of_model(name: str) -> dict:
+    """What ``train.evaluate`` wrote of a model.
+
+    Raises:
+        ConfigError: it is missing, or of other weights, thresholds or another gate than ship.
+    """
+    found = read(f"{name}.json")
+    _check(name, found, _command(name))
+    return found
+
+
+def _check(name: str, found: dict, command: str, gate: bool = True) -> None:
+    if not is_of(artifacts.read_card(name), found, gate):
+        raise ConfigError(f"Evidence on {name} is not of what ships now: run `{command}`.")
 
 
 def _command(name: str) -> str:
@@ -298,7 +321,7 @@ def _gain(found: dict | None) -> str:
     if not found:
         return ""
     low, high = (100 * x for x in found["interval_95"])
-    return f"{100 * found['mean']:+.1f} ({low:+.1f} to {high:+.1f}) of {found['n']:,}"
+    return f"{100 * found['mean']:+.1f} points ({low:+.1f} to {high:+.1f}), n = {found['n']:,}"
 
 
 def _left(row: dict | None) -> str:
@@ -319,6 +342,11 @@ def _rate(found: dict) -> str:
 def _span(rows: list[dict], key: str, form: str) -> str:
     values = [row[key] for row in rows if row[key] is not None]
     return f"{min(values):{form}} to {max(values):{form}}" if values else "none"
+
+
+def _runs(seeds: list[int]) -> str:
+    """How many, and their seeds, which are names and no counts."""
+    return f"{len(seeds)} (seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))})"
 
 
 def _share(value: float | None) -> str:

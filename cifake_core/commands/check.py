@@ -55,7 +55,10 @@ def run(args: argparse.Namespace) -> int:
     wanted = None if args.all_files else images.EXTENSIONS
     files = [args.paths, wanted, args.heatmaps]
     if not any(True for _ in find_files(*files)):
-        print("error: there is nothing to check: no such file, or no image in it", file=sys.stderr)
+        print(
+            "error: there is no image file in there (--all-files tries files of every name)",
+            file=sys.stderr,
+        )
         return 2
     workers = min(8, cores() + 1)  # one more than cores, as each waits for the others now and then
     detector = pipeline.Detector(args.model, threads=1, decoders=workers)
@@ -158,10 +161,12 @@ def _open(path: Path, detector):
 
 
 def _row(path: Path, opened, analysis, model: str) -> dict:
-    row = dict.fromkeys(FIELDS, "") | {"path": os.fsdecode(path), "model": model, "doubts": []}
+    row = dict.fromkeys(FIELDS, "") | {"path": os.fsdecode(path), "model": model}
+    row |= {"in_domain": "", "doubts": []}  # in JSON only
     if analysis is None:
         return row | {"error": str(opened)}
     return row | {
+        "in_domain": analysis.in_domain,
         "doubts": list(analysis.doubts),
         "verdict": analysis.verdict.value,
         "p_fake": round(analysis.p_fake, 6),
@@ -187,7 +192,9 @@ def _writer(form: str, out: TextIO):
             print(f"{'error':10} {'':7}  {'':11}  {path}: {row['error']}", file=out)
         else:
             size = f"{row['width']}x{row['height']}"
-            print(f"{row['verdict']:10} {row['p_fake']:7.4f}  {size:>11}  {path}", file=out)
+            p_fake = f"{row['p_fake']:7.4f}" if row["in_domain"] else f"{'-':>7}"
+            doubt = f": {row['doubts'][0]}" if row["doubts"] else ""
+            print(f"{row['verdict']:10} {p_fake}  {size:>11}  {path}{doubt}", file=out)
 
     return line
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from cifake_core import dataset, locate
-from cifake_core.artifacts import ASSETS
+from cifake_core.artifacts import evidence_dir
 from cifake_core.progress import progress_bar
 
 
@@ -17,7 +17,7 @@ def add_to(commands) -> None:
     check = actions.add_parser("check", help="decode every file; exit 1 if something is off")
     stats = actions.add_parser("stats", help="write the figures that the data-set page shows")
     actions.add_parser("fetch", help="download the set from Kaggle").set_defaults(data=None)
-    stats.add_argument("--out", type=Path, default=ASSETS / "evidence" / "dataset.json")
+    stats.add_argument("--out", type=Path, default=evidence_dir() / "dataset.json")
     for action in (check, stats):
         action.add_argument("--data", help="folder or archive (default: found by itself)")
     parser.set_defaults(run=run)

@@ -21,14 +21,18 @@ from pages.parts import (
     sources,
     stability,
 )
-from pages.parts.heatmaps import TARGETS
-from pages.parts.words import HEADLINES, percent
+from pages.parts.words import HEADLINES, TARGETS, percent
 
 
 def show_verdict(analysis: Analysis, model: Detector, source: sources.Source) -> None:
     st.header(HEADLINES[analysis.verdict], anchor=False)
-    if source.remark:
-        st.caption(source.remark)
+    st.caption(f"{source.said}. {source.remark}")
+    if source.origin == "upload" and analysis.verdict is not Verdict.UNCERTAIN:
+        st.caption(
+            ":material/warning: This counts for images of CIFAKE and ones made just as they were. "
+            "If somebody shrank this one from a larger picture, the answer is worth little, "
+            "whatever it says."
+        )
     for doubt in analysis.doubts:
         st.warning(doubt, icon=":material/help:")
     if analysis.in_domain:
@@ -77,7 +81,7 @@ def show_pictures(analysis: Analysis, source: sources.Source) -> None:
             pictures.url(render.enlarge(render.framed(analysis.opened.preview))),
             width="stretch",
             alt=f"{source.words}, as it was given",
-            caption=f"{source.words[0].upper()}{source.words[1:]}: {analysis.opened.width}x"
+            caption=f"{source.said}: {analysis.opened.width}x"
             f"{analysis.opened.height} pixels, {analysis.opened.format}",
         )
     with seen:
@@ -94,11 +98,17 @@ def promise(model: Detector) -> str:
     error = dig(model.card.raw, "calibration", "promised_error")
     if error is None:
         return ""
-    return (
+    said = (
         f"It is set so that of real photographs like those of CIFAKE at most 1 in {1 / error:,.0f} "
-        "is called AI-generated, on average, and of generated images like those of CIFAKE at most "
-        f"1 in {1 / error:,.0f} real; of other images it promises nothing."
+        "is called AI-generated, on average over many ways to choose the images it is set on, and "
+        f"of generated images like those of CIFAKE at most 1 in {1 / error:,.0f} real"
     )
+    official = dig(measured(model.card), "test", "official")
+    shares = [dig(official, key, "share") for key in ("real_called_fake", "fake_called_real")]
+    if all(shares):
+        one, other = (f"1 in {1 / share:,.0f}" for share in shares)
+        said += f" (on the test images it came to {one} and {other})"
+    return f"{said}; of other images it promises nothing."
 
 
 def show_limits(model: Detector) -> None:

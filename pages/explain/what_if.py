@@ -18,8 +18,10 @@ HELP = """
 - **“Can't tell”** is the honest answer to a spoiled image. A model that says “real” to whatever is
   blurred has not learned what real is: it looks for fine texture, and blur takes that away.
 - **The two heatmaps** share one scale. If the second is paler, that evidence has faded.
-- **These are readings, not verdicts to use.** The change itself can make an image unlike everything
-  the model has learned from; then the number is what the model says, and no more.
+- **The curve and the table are readings, not verdicts to use.** The change itself can make an image
+  unlike everything the model has learned from. The app notices that for most changes and would say
+  “can't tell”, which then stands above the changed picture; the number is what the model says, and
+  no more.
 """
 
 st.title("What if?", anchor=False)
@@ -29,12 +31,6 @@ st.markdown(
 )
 detector = engine.detector(picker.choose())
 if result := sources.analysed(detector):
-    if not result.in_domain:
-        st.info(
-            f"{result.doubts[0]} What follows is the model's raw reading, not a verdict to rely "
-            "on.",
-            icon=":material/info:",
-        )
     what_if.show(result, detector)
 with st.expander("How to read this"):
     st.markdown(HELP)

@@ -15,14 +15,10 @@ from cifake_core.errors import ArtifactError
 from cifake_core.pipeline import Analysis
 from cifake_core.render import ANSWER_COLOURS
 from pages.parts import engine
-from pages.parts.heatmaps import TARGETS
-from pages.parts.words import HEADLINES, percent
+from pages.parts.words import ANSWER_WORDS, HEADLINES, SYMBOLS, TARGETS, percent
 
-SAYS = {Verdict.REAL: "real", Verdict.FAKE: "AI-generated"}
 UNSURE = Verdict.UNCERTAIN
-ANSWER_WORDS = SAYS | {UNSURE: "can't tell"}
-# Never colour alone: each answer has its own shape.
-SYMBOLS = {Verdict.REAL: "circle", Verdict.FAKE: "diamond", Verdict.UNCERTAIN: "square"}
+SAYS = {verdict: words for verdict, words in ANSWER_WORDS.items() if verdict is not UNSURE}
 
 COLUMNS = ("Answer", "P(AI-generated)", "Leans to", "Can't tell between")
 
@@ -67,12 +63,12 @@ def show(analysis: Analysis, data: bytes, chosen: pipeline.Detector) -> None:
     st.markdown(f"**{agreement([a.verdict for a in good.values()], len(answers) - len(good))}**")
     if not analysis.in_domain:
         st.caption(
-            "The image is not of the kind that the models judge, and their probabilities are not "
-            "to be relied on."
+            "The image is not of the kind that the models judge, so none of them gives a "
+            "probability to rely on."
         )
     elif good:
         show_plot(good, cards)
-    show_table(answers, cards, chosen.card.name)
+    show_table(answers, cards, chosen.card.name, analysis.in_domain)
 
 
 def ask(
@@ -127,7 +123,9 @@ def agreement(verdicts: Sequence[Verdict], failed: int = 0) -> str:
     return sentence
 
 
-def show_table(answers: dict[str, Answer | ArtifactError], cards, chosen: str) -> None:
+def show_table(
+    answers: dict[str, Answer | ArtifactError], cards, chosen: str, in_domain: bool
+) -> None:
     rows = []
     for name, answer in answers.items():
         row = {"Model": f"**{name}**, picked" if name == chosen else name}
@@ -135,8 +133,8 @@ def show_table(answers: dict[str, Answer | ArtifactError], cards, chosen: str) -
             limits = cards[name].calibration
             values = (
                 HEADLINES[answer.verdict],
-                percent(answer.p_fake),
-                TARGETS[answer.leans_to],
+                percent(answer.p_fake) if in_domain else "–",
+                TARGETS[answer.leans_to] if in_domain else "–",
                 f"{percent(limits.real_to)} and {percent(limits.fake_from)}",
             )
             row |= dict(zip(COLUMNS, values, strict=True))

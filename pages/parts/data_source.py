@@ -56,6 +56,14 @@ def opening() -> bool:
     return not _future().done()
 
 
+@st.fragment(run_every=1.0)
+def wait() -> None:
+    """Say that it is being looked for, and draw the page anew once that is over."""
+    st.caption("Looking for the data set; if it is on this machine, its images appear here.")
+    if not opening():
+        st.rerun()
+
+
 def draw(data: dataset.Dataset, rng: np.random.Generator) -> Drawn:
     """A random test image that no training image equals; real and fake are equally likely."""
     label = int(rng.integers(2))

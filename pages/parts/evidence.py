@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ import numpy as np
 import streamlit as st
 
 from cifake_core import curves
-from cifake_core.artifacts import ASSETS, Card
-from cifake_core.catalogue import dig
+from cifake_core.artifacts import Card, evidence_dir
+from cifake_core.catalogue import dig, is_of
 
 # What a page relies on in the rows of a block; a block with another row counts as missing.
 _ROWS = {
@@ -32,7 +31,7 @@ _ROWS = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One model and what was measured of exactly these weights; any key may be missing."""
+    """One model and what was measured of exactly its card; any key may be missing."""
 
     card: Card
     evidence: dict[str, Any]
@@ -49,13 +48,9 @@ class Measured:
         return self.card.calibration.p_fake(self.scores.logits)
 
 
-def folder() -> Path:
-    return Path(os.environ.get("CIFAKE_EVIDENCE") or ASSETS / "evidence")
-
-
 def read(name: str) -> dict | None:
     """One evidence file, or None where it is missing or broken; read anew when it changes."""
-    path = folder() / f"{name}.json"
+    path = evidence_dir() / f"{name}.json"
     return _parsed(str(path), path.stat().st_mtime_ns) if path.is_file() else None
 
 
@@ -72,14 +67,13 @@ def rows(found: dict | None, key: str) -> list[dict]:
 def measured(card: Card) -> Measured:
     """Like :func:`cifake_core.catalogue.measured`, kept between runs and with its problem said."""
     found, problem = read(card.name), None
-    weights = card.weights_sha256
     if found is None:
         problem = f"{card.name}.json is missing or cannot be read"
-    elif not weights or dig(found, "weights_sha256") != weights:
-        problem = f"{card.name}.json was measured on other weights"
+    elif not is_of(card, found):
+        problem = f"{card.name}.json was measured on other weights, thresholds or another gate"
     if problem:
         found = {"test": card.raw.get("results") or {}}
-    path = folder() / f"{card.name}.json"
+    path = evidence_dir() / f"{card.name}.json"
     return Measured(
         card,
         found,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cifake_core.artifacts import Card
-from cifake_core.catalogue import dig
+from cifake_core.catalogue import dig, is_of
 from cifake_core.explain import Method
 from pages.parts import evidence
 
@@ -14,13 +14,10 @@ Rows = dict[str, dict[str, Any]]
 
 
 def of(card: Card) -> dict[str, Any] | None:
-    """The record of exactly these weights."""
+    """The record of exactly these weights and thresholds; the gate has no part in it."""
     models = (evidence.read(FILE) or {}).get("models")
     for record in models if isinstance(models, list) else []:
-        if (
-            dig(record, "name") == card.name
-            and dig(record, "weights_sha256") == card.weights_sha256
-        ):
+        if dig(record, "name") == card.name and is_of(card, record, gate=False):
             return record
     return None
 

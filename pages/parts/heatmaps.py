@@ -6,12 +6,11 @@ import streamlit as st
 
 from cifake_core import render
 from cifake_core.explain import BY_TENSORFLOW, METHOD_WORDS, Heatmap, Method
-from cifake_core.labels import FAKE, REAL
 from cifake_core.pipeline import Analysis, Detector
 from pages.parts import engine, pictures
 from pages.parts.heatmap_evidence import warning
+from pages.parts.words import TARGETS
 
-TARGETS = {FAKE: "AI-generated", REAL: "real"}
 DRAWN_BY = dict.fromkeys(BY_TENSORFLOW, "drawn by tf-keras-vis") | {
     Method.CAM: "drawn by CAM, which gives the same picture for this model"
 }

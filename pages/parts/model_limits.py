@@ -8,7 +8,7 @@ import streamlit as st
 
 from cifake_core import curves
 from cifake_core.artifacts import Card
-from cifake_core.catalogue import dig
+from cifake_core.catalogue import dig, is_of
 from pages.parts import evidence
 from pages.parts.evidence import Measured
 from pages.parts.model_views import Models, said, with_evidence
@@ -53,8 +53,8 @@ def show_promise(models: Models) -> None:
         "The thresholds were set on validation images (class-conditional conformal prediction): of "
         "new images of a class, drawn as those were, at most the promised share gets the other "
         "class's verdict. It holds for images like those of CIFAKE and for no others, and as the "
-        "mean over many such sets: a single one may come out a little above, and does so by "
-        "chance where the promise lies within the brackets, the 95 % interval. The same "
+        "mean over many such sets: a single one may come out a little above, and where the promise "
+        "lies within the brackets, the 95 % interval, chance alone could explain it. The same "
         "validation images also helped to choose when training ended. The price of being right "
         "more often is worked out on these very test images, so it is a little too low."
     )
@@ -155,16 +155,16 @@ def coin_flip(card: Card) -> str:
     if not row:
         return ""
     return (
-        f"On large pictures reduced to its size its AUROC was {span(row['reduced'], 'auroc')}, "
-        "where 0.5 is a coin flip; see “The models”, view “Limits”."
+        "On large pictures reduced to its size it told real from AI-generated with an AUROC of "
+        f"{span(row['reduced'], 'auroc')}, where 0.5 is a coin flip and 1 is never wrong; see “The "
+        "models”, view “Limits”."
     )
 
 
 def outside(card: Card) -> dict | None:
-    """What was measured of exactly these weights, or None."""
+    """What was measured of exactly this card, or None."""
     row = dig(evidence.read("outside"), "models", card.name)
-    weights = card.weights_sha256
-    return row if weights and dig(row, "weights_sha256") == weights else None
+    return row if is_of(card, row) else None
 
 
 def price(m: Measured) -> float | None:

@@ -231,7 +231,7 @@ def show_ablations() -> None:
                 "what": r["what"],
                 "accuracy": f"{r['validation_accuracy']:.2%}",
                 **{x: said(r["stress_accuracy"].get(x), ".2%") for x in labels},
-                "seeds": ", ".join(map(str, r.get("seeds") or [])),
+                "runs": str(len(r.get("seeds") or [])),
             }
             for r in rows
         ],

@@ -209,5 +209,6 @@ def show_confidence(models: Models) -> None:
             "abstention",
             f"Abstention curves; at the thresholds in use: {operating}",
             "To the right a model keeps back more of the images it is least sure of, and is right "
-            f"more often on the rest. The star is where it stands in this app: {operating}.",
+            "more often on the rest. The star is where its thresholds stand, before the gate turns "
+            f"strange images away: {operating}.",
         )

@@ -40,7 +40,7 @@ def describe(card: Card) -> str:
     if dig(official, "accuracy") is not None and dig(official, "n"):
         parts.append(
             f"{official['accuracy']:.2%} of CIFAKE's {official['n']:,} test images right "
-            "(by the likelier side)"
+            "if it must answer every time"
         )
     else:
         parts.append("not measured on the test images yet")

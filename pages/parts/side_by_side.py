@@ -9,7 +9,8 @@ from cifake_core.explain import METHOD_WORDS, SLOW, Heatmap, Method
 from cifake_core.pipeline import Analysis, Detector
 from pages.parts import engine, pictures, spectral
 from pages.parts.heatmap_evidence import warning
-from pages.parts.heatmaps import TARGETS, describe
+from pages.parts.heatmaps import describe
+from pages.parts.words import TARGETS
 
 PER_ROW = 3
 KEEP = {"persist_state": "session"}
@@ -81,11 +82,6 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
     if not methods:
         st.info("Pick a method to see its heatmap.", icon=":material/touch_app:")
         return
-    if not analysis.in_domain:
-        st.caption(
-            ":material/help: This image is unlike those that the model was made for. The heatmaps "
-            "show where its reading comes from all the same, but the reading itself is no verdict."
-        )
     found: dict[Method, Heatmap] = {}
     # Rows of equal cells, so that pictures of one row are of one size.
     methods = [m for m in offered if m in methods]

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from cifake_core import images
+from cifake_core import images, render
 from cifake_core.pipeline import Analysis, Detector
 from cifake_core.samples import samples
-from pages.parts import data_source, engine
+from pages.parts import data_source, engine, pictures
+from pages.parts.words import plain
 
 _KEY = "source"
 
@@ -25,6 +26,13 @@ class Source:
     class_word: str = ""
     origin: str = "gallery"
     remark: str = ""
+    name: str = ""  # of an uploaded file, as a stranger wrote it
+
+    @property
+    def said(self) -> str:
+        """In Markdown, with a capital, the file's name as well."""
+        words = f"{self.words[0].upper()}{self.words[1:]}"
+        return f"{words} “{plain(self.name)}”" if self.name else words
 
 
 def choose() -> Source | None:
@@ -55,7 +63,7 @@ def choose() -> Source | None:
 
 
 def analysed(model: Detector) -> Analysis | None:
-    """Draw the choice and, below it, the sentence on an image that cannot be read."""
+    """Draw the choice and, below it, which image it is or why it cannot be read."""
     chosen = choose()
     if chosen is None:
         return None
@@ -64,13 +72,27 @@ def analysed(model: Detector) -> Analysis | None:
     if isinstance(result, str):
         st.error(result, icon=":material/broken_image:")
         return None
+    picture, words = st.columns([1, 6], vertical_alignment="center", wrap=False)
+    picture.image(
+        pictures.url(render.enlarge(render.framed(result.opened.preview))),
+        width="stretch",
+        alt=f"{chosen.words}, small",
+    )
+    words.caption(f"{chosen.said}. {chosen.remark}")
+    if not result.in_domain:
+        st.info(
+            f"{result.doubts[0]} What follows is about the model's raw reading, not a verdict to "
+            "rely on.",
+            icon=":material/info:",
+        )
     return result
 
 
 def _take_widget(key: str, words: str) -> None:
     given = st.session_state[key]
     if given is not None:
-        st.session_state[_KEY] = Source(given.getvalue(), words, origin=key)
+        name = given.name if key == "upload" else ""
+        st.session_state[_KEY] = Source(given.getvalue(), words, origin=key, name=name)
     elif (now := st.session_state.get(_KEY)) and now.origin == key:
         del st.session_state[_KEY]  # it was removed; what was chosen since then stays
 
@@ -95,15 +117,15 @@ def _gallery() -> None:
                 args=(number,),
                 help=f"{sample.alt}. Drawn by arithmetic: neither photograph nor AI-generated.",
             )
-    if data is None and data_source.opening():
-        _wait_for_data()
-
-
-@st.fragment(run_every=1.0)
-def _wait_for_data() -> None:
-    st.caption("Looking for the data set; if it is on this machine, its images appear here.")
-    if not data_source.opening():
-        st.rerun()
+    if data is not None:
+        return
+    if data_source.opening():
+        data_source.wait()
+    else:
+        st.caption(
+            "These are all drawn, so “can't tell” is right for each. Images of CIFAKE itself can "
+            "be drawn at random once the data set is on this machine; the README says how."
+        )
 
 
 def _take_sample(number: int) -> None:

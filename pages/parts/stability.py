@@ -6,7 +6,7 @@ import streamlit as st
 
 from cifake_core.calibration import Verdict
 from cifake_core.stability import TINY, Stability
-from pages.parts.ask_all import ANSWER_WORDS
+from pages.parts.words import ANSWER_WORDS
 
 
 def show(stability: Stability) -> None:
@@ -26,9 +26,9 @@ def show(stability: Stability) -> None:
 def headline(stability: Stability) -> str:
     count = f"{stability.kept} of {stability.total} small changes"
     if stability.verdict is Verdict.UNCERTAIN:
-        return f"Undecided: {count} leave it so"
+        return f"Undecided: it stays so under {count}"
     word = "Stable" if stability.kept == stability.total else "Shaky"
-    return f"{word}: {count} keep the verdict"
+    return f"{word}: the model's reading holds under {count}"
 
 
 def details(stability: Stability) -> str:
@@ -45,6 +45,10 @@ def details(stability: Stability) -> str:
         gained = stability.total - stability.kept
         sentences.append(f"{gained} of them would bring a verdict.")
     sentences.append(f"Tried: {_listed(tuple(t.label for t in TINY))}.")
+    sentences.append(
+        "The reading is by the thresholds alone. As a file of its own, a shifted or noisy copy "
+        "would mostly be turned away as strange: “can't tell”."
+    )
     return "\n\n".join(sentences)
 
 

@@ -13,7 +13,7 @@ from cifake_core.explain_occlusion import occlusion
 from cifake_core.pipeline import Analysis, Detector
 from cifake_core.shelf import Shelf
 from pages.parts import engine, pictures
-from pages.parts.heatmaps import TARGETS
+from pages.parts.words import TARGETS
 
 if TYPE_CHECKING:
     import keras
@@ -153,8 +153,13 @@ def _figures(analysis: Analysis, before: Heatmap, after: Heatmap, depth: int, of
     maps = [faithfulness.fit(h.values, size) for h in (before, after)]
     ranks, alike = faithfulness.spearman(*maps), faithfulness.ssim(*maps)
     one, other = st.columns(2)
-    one.metric("Rank correlation", f"{ranks:.2f}")
-    other.metric("SSIM", f"{alike:.2f}")
+    one.metric(
+        "Rank correlation",
+        f"{ranks:.2f}",
+        help="Of the places from weak to strong. 1: the same order; 0: no relation; -1: the "
+        "opposite order.",
+    )
+    other.metric("SSIM", f"{alike:.2f}", help="Compares piece by piece. 1: the same picture.")
     st.markdown(f":material/lightbulb: {_meaning(ranks, depth, of, before.empty or after.empty)}")
 
 
@@ -169,6 +174,11 @@ def _meaning(ranks: float, depth: int, of: int, empty: bool) -> str:
         return (
             "The map has hardly changed, although the model's knowledge in these layers is gone: "
             "what you see was not about them."
+        )
+    if ranks < 0:
+        return (
+            "The map has turned round: what was strongest is now among the weakest. It depended "
+            "on what these layers had learned."
         )
     if depth == of:
         return (

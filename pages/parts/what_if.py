@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import streamlit as st
 
 from cifake_core import pipeline, render, what_if
 from cifake_core.artifacts import Card
-from cifake_core.calibration import Calibration
+from cifake_core.calibration import Verdict
 from cifake_core.errors import ArtifactError
 from cifake_core.explain import Heatmap, Method
 from cifake_core.labels import FAKE, REAL
@@ -18,8 +18,7 @@ from cifake_core.perturb import FILLS
 from cifake_core.pipeline import Analysis, Detector
 from cifake_core.what_if import Change, Cover
 from pages.parts import engine, pictures, plots, stability
-from pages.parts.heatmaps import TARGETS
-from pages.parts.words import HEADLINES, percent
+from pages.parts.words import ANSWER_WORDS, HEADLINES, TARGETS, percent
 
 KEEP = {"persist_state": "session"}
 NOTHING = "Nothing"
@@ -57,8 +56,14 @@ def show(analysis: Analysis, model: Detector) -> None:
     after = cover.apply(changed)[0] if cover else changed[0]
     p_fake = curve(pixels, model.card, change, cover)
     now = 1 + (change.settings.index(setting) if change else 0)
-    limits = model.card.calibration if analysis.in_domain else None
-    show_readings(pixels, after, p_fake[0], p_fake[now], limits)
+    strange = strangeness(after, model) if analysis.in_domain else analysis.doubts
+    verdict = model.card.calibration.verdict(p_fake[now])
+    show_readings(
+        (pixels, after),
+        (p_fake[0], p_fake[now]),
+        (analysis.verdict, Verdict.UNCERTAIN if strange else verdict),
+        strange,
+    )
     everybody = st.toggle("Ask every model", key="what_if_all", **KEEP)
     curves = ask_all(pixels, change, cover, model.card.name) if everybody else {}
     if change:
@@ -66,7 +71,7 @@ def show(analysis: Analysis, model: Detector) -> None:
     if everybody:
         show_table(curves, now, model.card.name)
     show_heatmaps(pixels, after, model, FAKE if p_fake[0] >= 0.5 else REAL)
-    if analysis.stability is not None:
+    if analysis.in_domain and analysis.stability is not None:
         st.header("Does it hold under tiny changes?", anchor=False)
         stability.show(analysis.stability)
 
@@ -132,33 +137,40 @@ def ask_all(
     return found
 
 
+def strangeness(pixels: np.ndarray, model: Detector) -> tuple[str, ...]:
+    return _strangeness(sha256(pixels), engine.key(model.card), pixels, model)
+
+
+@st.cache_data(scope="session", max_entries=128, show_spinner=False)
+def _strangeness(sha256: str, key: str, _pixels, _model) -> tuple[str, ...]:
+    return _model.strange(_pixels)
+
+
 def show_readings(
-    before: np.ndarray,
-    after: np.ndarray,
-    p_before: float,
-    p_after: float,
-    limits: Calibration | None,
+    images: tuple[np.ndarray, np.ndarray],
+    readings: tuple[float, float],
+    verdicts: tuple[Verdict, Verdict],
+    strange: Sequence[str],
 ) -> None:
-    """Both images; without ``limits`` no word that could be taken for a verdict."""
-    columns = st.columns(2, wrap=False)
-    for column, title, pixels, p in zip(
-        columns, ("As it is", "Changed"), (before, after), (p_before, p_after), strict=True
+    """Both images with the answers the app gives; ``strange`` says why not to the second."""
+    for column, title, pixels, p, verdict in zip(
+        st.columns(2, wrap=False), ("As it is", "Changed"), images, readings, verdicts, strict=True
     ):
         with column:
-            said = f"**{HEADLINES[limits.verdict(p)]}**" if limits else "a raw reading only"
-            st.markdown(f"{title}  \n{said}")
+            st.markdown(f"{title}  \n**{HEADLINES[verdict]}**")
             st.image(
                 pictures.url(render.enlarge(pixels)),
                 width="stretch",
                 alt=f"{title}: the {len(pixels)}x{len(pixels)} pixels that the model sees",
-                caption=f"{percent(p)} AI-generated",
+                caption=f"the model's reading: {percent(p)} AI-generated",
             )
-    if np.array_equal(before, after):
+    if np.array_equal(*images):
         st.caption("At this setting no pixel is changed.")
-    st.caption(
-        "This is the model's reading by its thresholds alone, for any image. A changed image may "
-        "be unlike anything that the model was trained on."
-    )
+    elif strange:
+        st.caption(
+            f":material/help: Why not to the changed image: {strange[0]} The reading under it is "
+            "what the model makes of it all the same."
+        )
 
 
 def show_curve(
@@ -198,9 +210,10 @@ def show_table(curves: Mapping[str, np.ndarray | str], now: int, picked: str) ->
         else:
             verdict = cards[name].calibration.verdict
             for title, p in (("As it is", found[0]), ("Changed", found[now])):
-                row[title] = f"{HEADLINES[verdict(p)]} ({percent(p)})"
+                row[title] = f"{percent(p)}: {ANSWER_WORDS[verdict(p)]}"
         rows.append(row)
-    st.table(rows, border="horizontal", hide_index=True, alt="Every model's answers, a row each")
+    st.table(rows, border="horizontal", hide_index=True, alt="Every model's readings, a row each")
+    st.caption("Readings by each model's own thresholds alone.")
 
 
 def show_heatmaps(before: np.ndarray, after: np.ndarray, model: Detector, leans_to: int) -> None:

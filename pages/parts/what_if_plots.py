@@ -12,8 +12,7 @@ from cifake_core.calibration import Calibration, Verdict
 from cifake_core.render import ANSWER_COLOURS
 from cifake_core.what_if import Change, flips
 from pages.parts import plots
-from pages.parts.ask_all import ANSWER_WORDS, SYMBOLS
-from pages.parts.words import percent
+from pages.parts.words import ANSWER_WORDS, SYMBOLS, percent
 
 
 def figure(
@@ -99,10 +98,10 @@ def flip_words(
         said = [f"from {change.say(f.setting)} {on} *{ANSWER_WORDS[f.verdict]}*" for f in steps[1:]]
         if len(said) > 2:
             said = [said[0], f"and it changes {len(said) - 1} more times"]
-        first = f"From {name} {change.say(steps[0].setting)} {on} the answer is "
+        first = f"From {name} {change.say(steps[0].setting)} {on} the reading is "
         sentences.append(", ".join([f"{first}*{ANSWER_WORDS[steps[0].verdict]}*", *said]) + ".")
     start = "With that part covered" if covered else "As it is"
-    start += f", the answer is *{ANSWER_WORDS[before]}*."
+    start += f", the model's reading is *{ANSWER_WORDS[before]}*."
     if not sentences:
         return f"{start} It stays so along the whole slider: there is no flip."
     if len(sentences) < len(change.ways):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 from cifake_core.calibration import Verdict
 from cifake_core.labels import FAKE, REAL
 from cifake_core.render import ANSWER_COLOURS
@@ -12,8 +14,24 @@ HEADLINES = {
     Verdict.FAKE: ":orange[:material/auto_awesome: AI-generated]",
     Verdict.UNCERTAIN: ":gray[:material/question_mark: Can't tell]",
 }
+ANSWER_WORDS = {
+    Verdict.REAL: "real",
+    Verdict.FAKE: "AI-generated",
+    Verdict.UNCERTAIN: "can't tell",
+}
+# Never colour alone: each answer has its own shape.
+SYMBOLS = {Verdict.REAL: "circle", Verdict.FAKE: "diamond", Verdict.UNCERTAIN: "square"}
+TARGETS = {FAKE: "AI-generated", REAL: "real"}
 LABEL_COLOURS = {REAL: ANSWER_COLOURS["real"], FAKE: ANSWER_COLOURS["fake"]}
 LABEL_NAMES = {REAL: "Real photograph", FAKE: "AI-generated"}
+
+
+def plain(text: str) -> str:
+    """A stranger's words, such as a file's name, so that no Markdown in them works."""
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    if len(shown) > 60:
+        shown = f"{shown[:40]}…{shown[-15:]}"
+    return "".join(f"\\{c}" if c in string.punctuation else c for c in shown)
 
 
 def percent(p: float) -> str:

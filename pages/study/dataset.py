@@ -163,13 +163,14 @@ def show_images() -> None:
     st.header("Browse", anchor=False)
     data = data_source.opened()
     if data is None:
-        st.info(
-            "The data set is being opened; its images appear on the next visit of this page."
-            if data_source.opening()
-            else "The data set is not on this machine, so there are no images to browse. The "
-            "README says how to get it.",
-            icon=":material/info:",
-        )
+        if data_source.opening():
+            data_source.wait()
+        else:
+            st.info(
+                "The data set is not on this machine, so there are no images to browse. The "
+                "README says how to get it.",
+                icon=":material/info:",
+            )
         return
     word = st.selectbox("Class", CLASSES, key="browse-class")
     of_class = data.train.classes == CLASSES.index(word)

@@ -50,8 +50,8 @@ def show_results(models: Models) -> None:
         "F1, AI-generated": row(official, ("fake", "f1"), ".4f"),
         "F1, real": row(official, ("real", "f1"), ".4f"),
         "ECE (calibration error)": row(official, ("ece",), ".4f"),
-        "Answered, not “can't tell”": row(official, ("answered_share",), ".1%"),
-        "Accuracy when answered": row(official, ("accuracy_answered",), ".2%"),
+        "Answered, not “can't tell”": row(official, ("with_gate", "answered_share"), ".1%"),
+        "Accuracy when answered": row(official, ("with_gate", "accuracy_answered"), ".2%"),
         "Parameters": [
             said(dig(c, "parameters") or m.card.raw.get("parameters"), ",")
             for c, m in zip(costs, models, strict=True)
@@ -61,7 +61,7 @@ def show_results(models: Models) -> None:
         "Time for one image": [
             said(ms := dig(c, "ms_per_image"), ".2f") + (" ms" if ms else "") for c in costs
         ],
-        "Seeds trained": [", ".join(map(str, s)) or "–" for s in seeds],
+        "Runs trained": [str(len(s)) if s else "–" for s in seeds],
     }
     st.table(
         {"": list(table)}

@@ -238,7 +238,7 @@ def test_ablations_are_shown_where_they_were_measured(start, three):
     made_up.write(three[1], "ablations", {"n": 10_000, "rows": [row]})
     app = look(start(*three), "Training")
     shown = app.table[1].value.iloc[0].to_dict()
-    assert shown == {"what": "no blur", "accuracy": "95.12%", "JPEG 40": "90.00%", "seeds": "1, 2"}
+    assert shown == {"what": "no blur", "accuracy": "95.12%", "JPEG 40": "90.00%", "runs": "2"}
     assert "10,000 validation images" in words(app)
     assert app.code[0].value == row["command"]
 

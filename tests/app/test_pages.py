@@ -66,7 +66,9 @@ def test_what_an_answer_promises_is_said(app):
 
 def test_the_stability_of_a_verdict_is_shown(app):
     press_sample(app.run(), "Clouds")
-    assert "small changes keep the verdict" in " ".join(b.value for b in app.get("markdown"))
+    assert "reading holds under 14 of 14 small changes" in " ".join(
+        b.value for b in app.get("markdown")
+    )
 
 
 def test_large_image_is_told_about_its_size(app):

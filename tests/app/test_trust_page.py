@@ -58,10 +58,9 @@ def made_up(**changes) -> dict:
         named = {"spearman": figures, "spearman_absolute": figures, "ssim": figures}
         return {"method": method, "n": 32, "passes": last < 0.5} | named
 
-    weights = artifacts.read_card("lens").raw["files"][artifacts.WEIGHTS]["sha256"]
     model = {
         "name": "lens",
-        "weights_sha256": weights,
+        **artifacts.read_card("lens").identity,
         "planted": {
             "n": 100,
             "chance": {"changed": {"n": 40, "hit": 0.16}},

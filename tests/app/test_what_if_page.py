@@ -82,7 +82,7 @@ def test_changed_readings_are_those_of_the_changed_pixels(app):
     p_fake = detector.card.calibration.p_fake(detector.engine.logits(changed))[0]
     pictures = [picture for element in app.get("image") for picture in element.proto.imgs]
     (shown,) = [p for p in pictures if p.alt.startswith("Changed: the 32x32 pixels")]
-    assert shown.caption == f"{percent(p_fake)} AI-generated"
+    assert shown.caption == f"the model's reading: {percent(p_fake)} AI-generated"
     assert "With that part covered" in words(app)
 
 
@@ -111,12 +111,26 @@ def test_hostile_upload_is_one_sentence_and_the_next_image_works(app):
     assert app.select_slider
 
 
+def test_the_changed_image_gets_the_answer_that_it_would_get_as_a_file(app):
+    """Noise on it: the reading stays sure, but the app would turn such a file away."""
+    pick(press(app, "Clouds"), CHANGES["noise"])
+    app.select_slider(key="what_if_noise_32").set_value(0.0).run()
+    assert ("Can't tell" in words(app), "Why not to the changed" in words(app)) == (False, False)
+    app.select_slider(key="what_if_noise_32").set_value(0.03).run()
+    detector = pipeline.load("lens")
+    (clouds,) = [sample for sample in samples() if sample.name == "Clouds"]
+    pixels = detector.open(clouds.png).prepared.pixels
+    reason = detector.strange(CHANGES["noise"].apply(pixels[None], 0.03)[0])[0]
+    assert "Can't tell" in words(app)
+    assert f"Why not to the changed image: {reason}" in words(app)
+
+
 def test_a_large_image_is_read_with_a_warning(app):
     press(app, "Large sunset")
     assert not app.exception
     assert "Only images of exactly 32x32 pixels" in words(app)
     assert "raw reading, not a verdict" in words(app)
-    assert "reading by its thresholds alone" in words(app)
+    assert "Why not to the changed image: Only images of exactly" in words(app)
     assert app.select_slider
 
 
@@ -140,14 +154,14 @@ def test_every_model_is_asked_and_a_damaged_one_says_so(app, tmp_path, monkeypat
         (folder / "card.json").write_text(json.dumps(card))
     (tmp_path / "resnet50" / "model.onnx").write_bytes(b"")
     monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path))
-    press(app)
+    press(app, "Clouds")
     assert "whole slider: there is no flip" in words(app)
-    assert "Stable: 14 of 14 small changes keep the verdict" in words(app)
+    assert "Stable: the model's reading holds under 14 of 14 small changes" in words(app)
     app.toggle(key="what_if_all").set_value(True).run()
     assert not app.exception
     rows = {r[0]: r[1:] for r in app.table[0].value.itertuples(index=False)}
-    assert all("Real" in cell and "(4.7 %)" in cell for cell in rows["**lens**, picked"])
-    assert all("AI-generated" in cell and "(95.3 %)" in cell for cell in rows["paper_cnn"])
+    assert rows["**lens**, picked"] == ("4.7 %: real", "4.7 %: real")
+    assert rows["paper_cnn"] == ("95.3 %: AI-generated", "95.3 %: AI-generated")
     assert "is damaged" in rows["resnet50"][0]
 
 
@@ -184,13 +198,13 @@ def test_flip_points_in_words():
     assert flat.endswith("is *real*. It stays so along the whole slider: there is no flip.")
     # 4, 7, ... 43 are the first fourteen qualities.
     falls = np.r_[0.05, np.full(14, 0.95), np.full(19, 0.05)]
-    assert "From JPEG quality 43 down the answer is *AI-generated*." in flip_words(
+    assert "From JPEG quality 43 down the reading is *AI-generated*." in flip_words(
         jpeg, falls, PLAIN
     )
     twice = flip_words(blur, line(blur, (6, 0.95), (10, 0.5), (16, 0.0)), PLAIN)
-    assert "From blur 0.5 px up the answer is *can't tell*, from 1.5 px up *real*." in twice
+    assert "From blur 0.5 px up the reading is *can't tell*, from 1.5 px up *real*." in twice
     one_way = flip_words(brightness, line(brightness, (32, 0.0), (10, 0.5)), PLAIN)
-    assert "From brightness +27.5 % up the answer is *can't tell*." in one_way
+    assert "From brightness +27.5 % up the reading is *can't tell*." in one_way
     assert one_way.endswith("In the other direction it does not flip.")
     restless = np.r_[0.05, np.tile([0.05, 0.5], 16)[:31]]
     assert "and it changes 28 more times" in flip_words(blur, restless, PLAIN)
@@ -201,8 +215,10 @@ def test_flips_of_a_covered_image_start_from_the_covered_one():
     p_fake = line(jpeg, (20, 0.0), (14, 0.99))
     assert "From JPEG quality 100 down" in flip_words(jpeg, p_fake, PLAIN)
     covered = flip_words(jpeg, p_fake, PLAIN, covered=True)
-    assert covered.startswith("With that part covered, the answer is *AI-generated*. From JPEG ")
-    assert "From JPEG quality 58 down the answer is *real*." in covered
+    assert covered.startswith(
+        "With that part covered, the model's reading is *AI-generated*. From JPEG "
+    )
+    assert "From JPEG quality 58 down the reading is *real*." in covered
 
 
 @pytest.mark.parametrize(
@@ -210,18 +226,18 @@ def test_flips_of_a_covered_image_start_from_the_covered_one():
     [
         (
             Stability(Verdict.REAL, 14, (), (), (0.0,) * 14),
-            "Stable: 14 of 14 small changes keep the verdict",
+            "Stable: the model's reading holds under 14 of 14 small changes",
             "reading of it as it is: *real*",
         ),
         (
             Stability(Verdict.FAKE, 11, ("mirrored",), ("JPEG 95", "JPEG 90"), (1.0,) * 14),
-            "Shaky: 11 of 14 small changes keep the verdict",
+            "Shaky: the model's reading holds under 11 of 14 small changes",
             "**Turned into its opposite** by mirrored.\n\n**Made “can't tell”** by JPEG 95 and "
             "JPEG 90.",
         ),
         (
             Stability(Verdict.UNCERTAIN, 12, (), (), (0.5,) * 14),
-            "Undecided: 12 of 14 small changes leave it so",
+            "Undecided: it stays so under 12 of 14 small changes",
             "2 of them would bring a verdict.",
         ),
     ],

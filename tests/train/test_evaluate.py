@@ -8,6 +8,7 @@ import pytest
 
 from cifake_core import artifacts, dataset, metrics
 from cifake_core.calibration import Calibration
+from cifake_core.catalogue import is_of
 from cifake_core.labels import FAKE
 from cifake_core.perturb import STRESS
 from train import evaluate
@@ -97,9 +98,9 @@ def assert_whole(evidence, data):
     """Everything that can be worked out again from the stored logits and labels is so."""
     count = len(data.test)
     logits = np.frombuffer(base64.b64decode(evidence["logits"]), "<f4").astype(np.float64)
-    is_fake, leaked = (
+    is_fake, leaked, away = (
         np.unpackbits(np.frombuffer(base64.b64decode(evidence[key]), np.uint8), count=count) > 0
-        for key in ("is_fake", "leaked")
+        for key in ("is_fake", "leaked", "turned_away")
     )
     np.testing.assert_array_equal(is_fake, data.test.labels == FAKE)
     np.testing.assert_array_equal(leaked, dataset.leaked_rows(data))
@@ -111,7 +112,7 @@ def assert_whole(evidence, data):
         raw = 1 / (1 + np.exp(logits[rows]))
         brier = found["before_calibration"]["brier"]
         assert brier == pytest.approx(np.mean((raw - is_fake[rows]) ** 2))
-        again = evaluate.figures(card.calibration, logits[rows], is_fake[rows])
+        again = evaluate.figures(card.calibration, logits[rows], is_fake[rows], away[rows])
         assert again.keys() == found.keys()
         for figure, value in again.items():
             close = value if figure.endswith(("called_fake", "called_real")) else approx(value)
@@ -151,6 +152,8 @@ def assert_promise(evidence, card, p_fake, is_fake):
     assert official["fake_called_real"]["share"] == pytest.approx(called_real)
     gate = evidence["gate"]["turned_away"]
     assert gate["share"] == pytest.approx((gate["real"] + gate["fake"]) / 2)
+    left = official["answered_share"] - official["with_gate"]["answered_share"]
+    assert 0 <= left <= gate["share"] + 1e-9
     assert max(evidence["gate"]["by_signal"].values()) <= gate["share"]
 
 
@@ -189,9 +192,19 @@ def test_a_run_is_for_one_model():
 
 def test_nothing_answered_has_no_accuracy():
     calibration = Calibration(1.0, 0.0, 0.01, 0.99)
-    found = evaluate.figures(calibration, np.array([-1.0, 1.0]), np.array([True, False]))
+    logits, is_fake = np.array([-1.0, 1.0]), np.array([True, False])
+    found = evaluate.figures(calibration, logits, is_fake, np.zeros(2, bool))
     assert found["answered_share"] == 0
     assert found["accuracy_answered"] is None
+
+
+def test_what_the_gate_turns_away_gets_no_answer():
+    logits, is_fake = np.array([-5.0, -5.0, 5.0, 0.0]), np.array([True, False, False, True])
+    away = np.array([False, True, False, True])
+    found = evaluate.figures(Calibration(1.0, 0.0, 0.1, 0.9), logits, is_fake, away)
+    assert found["answered_share"] == 0.75
+    assert found["accuracy_answered"] == pytest.approx(2 / 3)
+    assert found["with_gate"] == {"answered_share": 0.5, "accuracy_answered": 1}
 
 
 def shipped(name):
@@ -241,4 +254,4 @@ def test_lens_reaches_its_bar():
     assert card["calibration"]["uncertain_share"] <= 0.06
     assert card["gate"]["false_alarms_on_validation"] <= 0.01
     assert card["results"]["official"] == evidence["test"]["official"]
-    assert evidence["weights_sha256"] == card["files"][artifacts.WEIGHTS]["sha256"]
+    assert is_of(artifacts.read_card("lens"), evidence)
