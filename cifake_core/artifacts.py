@@ -111,6 +111,14 @@ def available(domain: str | None = None) -> list[str]:
     return [n for n in names if domain is None or read_card(n).domain == domain]
 
 
+def check_name(name: str) -> None:
+    """Raises ArtifactError if no model can have that name."""
+    if not _NAME.fullmatch(name):
+        raise ArtifactError(
+            "A model's name is of lower-case letters, digits and underscores, 41 at most."
+        )
+
+
 def read_card(name: str) -> Card:
     """Read and check one card.
 

@@ -53,8 +53,7 @@ def main(argv: list[str] | None = None) -> int:
             members = [(card.raw["training"], artifacts.load_engine(card))]
         else:
             members = [opened(run, data) for run in args.runs]
-        rows = measure(args.what, members, data, args.flip)
-        rows = [row | ({"command": args.command} if args.command else {}) for row in rows]
+        rows = measure(args.what, members, data, args.flip, args.command or "")
     except CifakeLensError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -75,9 +74,15 @@ def opened(run: Path, data: dataset.Dataset) -> tuple[dict[str, Any], Engine]:
 
 
 def measure(
-    what: str, members: list[tuple[dict, Engine]], data: dataset.Dataset, flip: bool
+    what: str,
+    members: list[tuple[dict, Engine]],
+    data: dataset.Dataset,
+    flip: bool,
+    trained_by: str = "",
 ) -> list[dict[str, Any]]:
     """The row of these members, one for each seed, and with ``flip`` the flip-averaged one too.
+
+    ``trained_by`` is the command to name; by default it is made from the members' settings.
 
     Raises:
         ConfigError: the members differ in more than the seed, or learned nothing.
@@ -89,6 +94,7 @@ def measure(
     seeds = [record["config"]["seed"] for record in records]
     if len(set(seeds)) != len(seeds):
         raise ConfigError("Runs of one row must have different seeds.")
+    trained_by = trained_by or command(records[0])  # of the first seed
     rows = dataset.validation_indices(data.train)
     images, is_fake = data.train.images[rows], data.train.labels[rows] == FAKE
     table = []
@@ -98,7 +104,7 @@ def measure(
             {
                 "what": name,
                 "recipe": records[0]["recipe"],
-                "command": command(records[0]),  # of the first seed
+                "command": trained_by,
                 "seeds": seeds,
                 "flip": averaged,
                 "validation_accuracy": _mean(found, "accuracy"),

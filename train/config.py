@@ -91,6 +91,8 @@ class Config:
         for key in ("shift", "limit", "seed", "rotation", "plateau", "early_stopping"):
             if getattr(self, key) < 0:
                 raise ConfigError(f"{key} must be at least 0.")
+        if self.learning_rate <= 0 or self.weight_decay < 0:
+            raise ConfigError("learning_rate must be more than 0, weight_decay at least 0.")
         for key in ("ema", "zoom"):
             if not 0 <= getattr(self, key) < 1:
                 raise ConfigError(f"{key} must be at least 0 and less than 1.")
@@ -110,6 +112,10 @@ class Config:
             if "epochs" not in table or not set(table) <= allowed:
                 raise ConfigError(
                     f"then, table {number}: wants epochs, and knows {', '.join(sorted(allowed))}."
+                )
+            if "learning_rate" in table and self.schedule == "constant":
+                raise ConfigError(
+                    f"then, table {number}: with schedule = constant the rate is that of the run."
                 )
         self.phases()  # refuses what a table changes for the worse
 
@@ -195,7 +201,9 @@ def _checked(key: str, kind: str, value: Any) -> Any:
         types = {f.name: str(f.type) for f in dataclasses.fields(Config)}
         if ok:
             value = tuple(
-                {k: _checked(k, types.get(k, "?"), v) for k, v in table.items()} for table in value
+                # What is no setting is refused by its name, later.
+                {k: _checked(k, types[k], v) if k in types else v for k, v in table.items()}
+                for table in value
             )
     elif kind.startswith("tuple"):
         ok = isinstance(value, list | tuple) and len(value) == 2

@@ -53,6 +53,10 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--run wants exactly one --model")
     if args.note and not args.run:
         parser.error("--note goes with --run")
+    if args.cost and args.run:
+        parser.error("--cost times what ships already; leave out --run")
+    if args.stress_images is not None and args.stress_images < 1:
+        parser.error("--stress-images must be at least 1")
     try:
         if args.cost:
             for name in names:

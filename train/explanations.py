@@ -1,9 +1,9 @@
 """Are the heatmaps true? ``python -m train.explanations --all`` writes what the page shows.
 
 On validation images only: a planted patch, deletion and insertion, and randomised weights, for each
-method and model. A row of the same weights and as many images is kept, so that a run that was
-stopped goes on where it was; ``--again`` measures all of it anew. For the cross-check with Quantus
-(``--quantus 64``) see requirements-quantus.txt.
+method and model. A row of the same weights and thresholds and as many images or more is kept, so
+that a run that was stopped goes on where it was; ``--again`` measures all of it anew. For the
+cross-check with Quantus (``--quantus 64``) see requirements-quantus.txt.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Trial:
 
     def there(self, part: str, method: str, count: int) -> bool:
         rows = self.record.get(part, {}).get("rows", [])
-        return any(r["method"] == method and r["n"] == count for r in rows)
+        return any(r["method"] == method and r["n"] >= count for r in rows)
 
     def number(self, method: Method) -> int:
         return self.slow if method in SLOW else self.count
@@ -227,7 +227,7 @@ class Trial:
     def randomised(self, method: Method, count: int) -> None:
         """How alike maps stay while layers forget, from the logit down."""
         rows = self.record.get("randomised", {}).get("rows", [])
-        if any(r["method"] == method and r["n"] == count and "empty_share" in r for r in rows):
+        if any(r["method"] == method and r["n"] >= count and "empty_share" in r for r in rows):
             return
         images, targets = self.sample(count)
         groups = randomise.learned(self.keras)

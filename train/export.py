@@ -71,8 +71,10 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
     ``note`` is a sentence on how it was trained, for people who read the card.
 
     Raises:
+        ArtifactError: no model can have that name.
         ConfigError: the run is not finished, was trained on other data, or learned nothing.
     """
+    artifacts.check_name(name)
     record = read_run(run, data)
     config = record["config"]
     arguments = config["model_args"] | config.get("export_args", {})

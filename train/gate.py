@@ -74,8 +74,10 @@ def gaussian(x: np.ndarray, labels: np.ndarray) -> Gaussian:
 def neighbours(x: np.ndarray, labels: np.ndarray) -> Neighbours:
     """``KNOWN`` of (N, K) vectors, whitened as :func:`gaussian` would all of them."""
     whitening = gaussian(x, labels).whitening
+    count = min(KNOWN, len(x))
+    known = x[np.arange(count) * len(x) // count]  # evenly from all: rows are sorted by label
     return Neighbours(
-        (x[:: max(1, len(x) // KNOWN)][:KNOWN] @ whitening).astype(np.float32),
+        (known @ whitening).astype(np.float32),
         whitening,
         x.mean(axis=0),
         np.maximum(x.std(axis=0), 1e-6),

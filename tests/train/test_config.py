@@ -179,3 +179,15 @@ def test_recipe_that_is_not_there_or_no_toml(tmp_path):
     broken.write_bytes(b"model = '\xff'")
     with pytest.raises(ConfigError, match="not valid TOML"):
         load_recipe(str(broken))
+
+
+def test_a_rate_that_would_not_be_used_is_refused():
+    phases = [{"epochs": 1, "learning_rate": 1e-4}]
+    settings = {"model": "lens", "epochs": 1, "then": phases}
+    assert from_mapping(settings).phases()[1].learning_rate == 1e-4
+    with pytest.raises(ConfigError, match="then, table 1: with schedule = constant the rate is"):
+        from_mapping(settings | {"schedule": "constant"})
+    with pytest.raises(ConfigError, match="learning_rate must be more than 0"):
+        from_mapping({"model": "lens", "epochs": 1, "learning_rate": -1})
+    with pytest.raises(ConfigError, match="then, table 1: wants epochs, and knows"):
+        from_mapping(settings | {"then": [{"epochs": 1, "lerning_rate": 1e-4}]})

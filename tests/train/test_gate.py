@@ -29,6 +29,18 @@ def test_distances_that_go_together_cost_one_false_alarm():
     assert thresholds == (989.0, 989.0)
 
 
+@pytest.mark.parametrize("count", [300, 3900, 5500, 20_000])
+def test_known_images_are_of_both_labels_alike(count):
+    """Rows are sorted by label: cutting off their end would forget photographs."""
+    labels = np.arange(count) * 2 // count
+    x = np.random.default_rng(0).normal(size=(count, 2))
+    x[:, 0] += 1000 * labels
+    found = gate.neighbours(x, labels)
+    assert len(found.known) == min(gate.KNOWN, count)
+    far = found.known @ np.linalg.inv(found.whitening)
+    assert np.mean(far[:, 0] > 500) == pytest.approx(0.5, abs=0.01)
+
+
 def test_whitened_vectors_are_of_one_spread_within_their_class():
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 2, 4000)
