@@ -1,6 +1,7 @@
 """Strangers' words on a page."""
 
 import string
+from itertools import pairwise
 
 import pytest
 
@@ -12,7 +13,7 @@ from pages.parts.words import plain
 def test_a_file_name_is_shown_as_it_is_and_never_as_markdown(name):
     shown = plain(name)
     assert shown.replace("\\", "") == name.replace("\\", "")
-    for before, sign in zip(shown, shown[1:], strict=False):
+    for before, sign in pairwise(shown):
         if sign in string.punctuation and sign != "\\":
             assert before == "\\", sign
 
