@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,6 +40,17 @@ class Change:
     def batch(self, pixels: np.ndarray) -> np.ndarray:
         """(K, S, S, 3) uint8: one (S, S, 3) image at each of the K settings."""
         return np.concatenate([self.apply(pixels[None], s) for s in self.settings])
+
+    @property
+    def thinned(self) -> Change:
+        """The same at every other setting, counted from the neutral one, and at both ends."""
+        middle, last = self.settings.index(self.neutral), len(self.settings) - 1
+        kept = [i for i in range(last + 1) if (i - middle) % 2 == 0 or i in (0, last)]
+        return replace(
+            self,
+            settings=tuple(self.settings[i] for i in kept),
+            start=min((self.settings[i] for i in kept), key=lambda s: abs(s - self.start)),
+        )
 
     @property
     def ways(self) -> list[list[int]]:

@@ -96,3 +96,13 @@ def test_noise_grows_along_the_slider_and_does_not_jump():
     batch = CHANGES["noise"].batch(np.full((32, 32, 3), 128, np.uint8)).astype(float) - 128
     (one, two) = batch[1].ravel(), batch[10].ravel()
     assert np.corrcoef(one, two)[0, 1] > 0.98
+
+
+@pytest.mark.parametrize("change", changes(32), ids=lambda change: change.name)
+def test_a_thinned_change_keeps_its_neutral_setting_and_both_ends(change):
+    thinned = change.thinned
+    assert {change.neutral, change.settings[0], change.settings[-1]} <= set(thinned.settings)
+    assert set(thinned.settings) < set(change.settings)
+    assert list(thinned.settings) == sorted(thinned.settings)
+    assert len(thinned.settings) <= len(change.settings) / 2 + 2
+    assert thinned.start in thinned.settings

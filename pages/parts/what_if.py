@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -65,11 +66,11 @@ def show(analysis: Analysis, model: Detector) -> None:
         strange,
     )
     everybody = st.toggle("Ask every model", key="what_if_all", **KEEP)
-    curves = ask_all(pixels, change, cover, model.card.name) if everybody else {}
+    answers = ask_all(pixels, after, change, cover, model.card.name) if everybody else {}
     if change:
-        show_curve(change, setting, p_fake, model.card, curves, cover is not None)
+        show_curve(change, setting, p_fake, model.card, answers, cover is not None)
     if everybody:
-        show_table(curves, now, model.card.name)
+        show_table(answers, model.card.name)
     show_heatmaps(pixels, after, model, FAKE if p_fake[0] >= 0.5 else REAL)
     if analysis.in_domain and analysis.stability is not None:
         st.header("Does it hold under tiny changes?", anchor=False)
@@ -102,13 +103,19 @@ def choose_cover(size: int) -> Cover | None:
 def curve(pixels: np.ndarray, card: Card, change: Change | None, cover: Cover | None) -> np.ndarray:
     """As :func:`cifake_core.what_if.curve`, kept in the session; may raise ArtifactError."""
     return _curve(
-        sha256(pixels), engine.key(card), change and change.name, cover, card, pixels, change
+        sha256(pixels),
+        engine.key(card),
+        change and (change.name, change.settings),
+        cover,
+        card,
+        pixels,
+        change,
     )
 
 
 @st.cache_data(scope="session", max_entries=128, show_spinner=False)
 def _curve(
-    sha256: str, key: str, change: str | None, cover: Cover | None, _card, _pixels, _change
+    sha256: str, key: str, change: tuple | None, cover: Cover | None, _card, _pixels, _change
 ) -> np.ndarray:
     model = pipeline.load(_card.name)
     return what_if.curve(model.engine.logits, _card.calibration, _pixels, _change, cover)
@@ -118,11 +125,29 @@ def sha256(pixels: np.ndarray) -> str:
     return hashlib.sha256(pixels.tobytes()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A model's p_fake: of the image as it is, changed, and at each of ``change``'s settings."""
+
+    before: float
+    after: float
+    change: Change | None
+    curve: np.ndarray
+
+
 def ask_all(
-    pixels: np.ndarray, change: Change | None, cover: Cover | None, picked: str
-) -> dict[str, np.ndarray | str]:
-    """Every model's curve, or the sentence that says why it has none."""
-    found: dict[str, np.ndarray | str] = {}
+    pixels: np.ndarray,
+    after: np.ndarray,
+    change: Change | None,
+    cover: Cover | None,
+    picked: str,
+) -> dict[str, Answer | str]:
+    """Every model's answer, or the sentence that says why it has none.
+
+    Their lines have every other setting: with all of them a move would take too long.
+    """
+    found: dict[str, Answer | str] = {}
+    thinned = change and change.thinned
     for name, card in engine.cards().items():
         if isinstance(card, ArtifactError):
             found[name] = str(card)
@@ -130,7 +155,10 @@ def ask_all(
             found[name] = f"Made for {card.image_size}x{card.image_size} pixels."
         else:
             try:
-                found[name] = curve(pixels, card, change, cover)
+                line_of = change if name == picked else thinned  # that one is there already
+                before, *line = curve(pixels, card, line_of, cover)
+                now = curve(after, card, None, None)[0]
+                found[name] = Answer(before, now, line_of, np.array(line))
                 pipeline.load(picked)  # so that it is not the one that leaves memory
             except ArtifactError as error:
                 found[name] = str(error)
@@ -178,7 +206,7 @@ def show_curve(
     setting: float,
     p_fake: np.ndarray,
     card: Card,
-    curves: Mapping[str, np.ndarray | str],
+    answers: Mapping[str, Answer | str],
     covered: bool,
 ) -> None:
     from pages.parts import what_if_plots
@@ -186,7 +214,11 @@ def show_curve(
     st.header("Where does it flip?", anchor=False)
     said = what_if_plots.flip_words(change, p_fake, card.calibration, covered)
     st.markdown(said)
-    others = {n: c for n, c in curves.items() if n != card.name and not isinstance(c, str)}
+    others = {
+        name: (answer.change.settings, answer.curve)
+        for name, answer in answers.items()
+        if name != card.name and not isinstance(answer, str)
+    }
     ink = st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
     plots.show(
         what_if_plots.figure(
@@ -201,15 +233,15 @@ def show_curve(
     )
 
 
-def show_table(curves: Mapping[str, np.ndarray | str], now: int, picked: str) -> None:
+def show_table(answers: Mapping[str, Answer | str], picked: str) -> None:
     rows, cards = [], engine.cards()
-    for name, found in curves.items():
+    for name, found in answers.items():
         row = {"Model": f"**{name}**, picked" if name == picked else name}
         if isinstance(found, str):
             row |= {"As it is": f":material/error: {found}", "Changed": "–"}
         else:
             verdict = cards[name].calibration.verdict
-            for title, p in (("As it is", found[0]), ("Changed", found[now])):
+            for title, p in (("As it is", found.before), ("Changed", found.after)):
                 row[title] = f"{percent(p)}: {ANSWER_WORDS[verdict(p)]}"
         rows.append(row)
     st.table(rows, border="horizontal", hide_index=True, alt="Every model's readings, a row each")

@@ -20,14 +20,15 @@ def figure(
     setting: float,
     p_fake: np.ndarray,
     calibration: Calibration,
-    others: Mapping[str, np.ndarray],
+    others: Mapping[str, tuple[Sequence[float], np.ndarray]],
     names: Sequence[str],
     ink: str,
 ) -> go.Figure:
     """The picked model's curve over its zones, marked at ``setting``, and other models' lines.
 
     Args:
-        p_fake: (1 + K,), as :func:`cifake_core.what_if.curve` gives it; so are ``others``.
+        p_fake: (1 + K,), as :func:`cifake_core.what_if.curve` gives it.
+        others: settings and p_fake at each, by the model's name.
         names: all models, which gives each its style.
     """
     drawn, x = go.Figure(), [s * change.scale for s in change.settings]
@@ -41,9 +42,10 @@ def figure(
         drawn.add_hrect(low, high, fillcolor=colour, opacity=0.18, line_width=0, layer="below")
     drawn.add_hline(float(p_fake[0]), line={"color": plots.GREY, "dash": "dot", "width": 2})
     drawn.add_vline(change.neutral * change.scale, line={"color": plots.GREY, "width": 1})
-    for name, line in others.items():
+    for name, (settings, line) in others.items():
         look = plots.style(names.index(name))["line"]
-        drawn.add_scatter(x=x, y=line[1:], name=name, mode="lines", line=look, opacity=0.8)
+        at = [s * change.scale for s in settings]
+        drawn.add_scatter(x=at, y=line, name=name, mode="lines", line=look, opacity=0.8)
     curve = p_fake[1:]
     drawn.add_scatter(
         x=x, y=curve, mode="lines", line={"color": ink, "width": 2}, showlegend=False,
