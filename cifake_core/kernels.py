@@ -16,8 +16,6 @@ import numpy as np
 # Kernels from this size on are stored as float16. Biases, batch normalisation and small kernels
 # are a thousandth of the bytes, and variances span more orders of magnitude than float16 holds.
 HALF_FROM = 1024
-
-
 _HASH = "sha256_of_the_others"
 
 
