@@ -8,7 +8,7 @@ import platform
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from benchmarks import core, explain, page, timing, what_if
-from cifake_core.artifacts import ASSETS
+from cifake_core.artifacts import evidence_dir
 from cifake_core.predict import cores
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -25,4 +25,4 @@ explain.heatmaps()
 if args.save:
     machine = f"{cores()} processors ({platform.machine()}), Python {platform.python_version()}"
     text = json.dumps({"machine": machine, "lines": timing.LINES}, indent=1) + "\n"
-    (ASSETS / "evidence" / "benchmarks.json").write_text(text, encoding="utf-8")
+    (evidence_dir() / "benchmarks.json").write_text(text, encoding="utf-8")

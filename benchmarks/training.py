@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.timing import LINES, report
 from cifake_core import dataset
-from cifake_core.artifacts import ASSETS
+from cifake_core.artifacts import evidence_dir
 from cifake_core.predict import cores
 from train.compile import compile_model
 from train.config import Config, load_recipe
@@ -94,5 +94,5 @@ if __name__ == "__main__":
             f"{keras.backend.backend()}"
         )
         text = json.dumps({"machine": machine, "lines": LINES}, indent=1) + "\n"
-        path = ASSETS / "evidence" / "benchmarks_training.json"
+        path = evidence_dir() / "benchmarks_training.json"
         path.write_text(text, encoding="utf-8")
