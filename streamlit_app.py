@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+# First, or the browser would fetch the page's own icon from the network.
+st.set_page_config(page_icon="assets/icon.png")
 page = st.navigation(
     {
         "Check": [
@@ -31,5 +33,5 @@ page = st.navigation(
         ],
     }
 )
-st.set_page_config(page_title=f"{page.title} · CIFAKE Lens", page_icon="assets/icon.png")
+st.set_page_config(page_title=f"{page.title} · CIFAKE Lens")
 page.run()

@@ -114,7 +114,7 @@ def test_ablations_are_a_table_with_their_commands(evidence):
     header, rule, line = report.ablations()
     assert header.count("|") == rule.count("|") == line.count("|")
     assert line == (
-        "| no noise | 1, 2 | 98.77% | 0.9988 | 90.00% | 80.00% "
+        "| no noise | 2 (seeds 1, 2) | 98.77% | 0.9988 | 90.00% | 80.00% "
         "| `python -m train.train --recipe lens --set noise=0.0` |"
     )
 

@@ -11,6 +11,7 @@ from cifake_core.artifacts import ASSETS
 from cifake_core.catalogue import is_of
 from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.explain import METHOD_WORDS
+from train import cells as cell
 
 ROOT = ASSETS.parent
 TIMED = {
@@ -75,11 +76,11 @@ def results() -> list[str]:
     ]
     for name in artifacts.available():
         evidence, again = of_model(name), _command(name)
-        cost, test = (_get(evidence, key, again) for key in ("cost", "test"))
+        cost, test = (cell.get(evidence, key, again) for key in ("cost", "test"))
         for key in ("official", "leak_free"):
             figures = test[key]
-            before = _get(figures, "before_calibration", again)
-            answers = _get(figures, "with_gate", again)
+            before = cell.get(figures, "before_calibration", again)
+            answers = cell.get(figures, "with_gate", again)
             low, high = figures["accuracy_interval_95"]
             rows.append(
                 f"| `{name}` | {cost['parameters']:,} | {figures['n']:,} "
@@ -87,8 +88,8 @@ def results() -> list[str]:
                 f"| {figures['auroc']:.4f} "
                 f"| {figures['fake']['f1']:.4f} / {figures['real']['f1']:.4f} "
                 f"| {before['ece']:.4f} / {figures['ece']:.4f} | {answers['answered_share']:.1%} "
-                f"| {_share(answers['accuracy_answered'])} "
-                f"| {_runs(evidence['seeds'])} |"
+                f"| {cell.share(answers['accuracy_answered'])} "
+                f"| {cell.runs(evidence['seeds'])} |"
             )
     return rows
 
@@ -100,10 +101,10 @@ def costs() -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for name in artifacts.available():
-        cost = _get(of_model(name), "cost", _command(name))
+        cost = cell.get(of_model(name), "cost", _command(name))
         rows.append(
-            f"| `{name}` | {_weights(name, cost)} | {_megabytes(cost['graph_bytes'])} "
-            f"| {_stored(name)} "
+            f"| `{name}` | {cell.weights(name, cost)} | {cell.megabytes(cost['graph_bytes'])} "
+            f"| {cell.stored(name)} "
             f"| {cost['ms_per_image']:.2f} ms | {cost['images_per_s']:,.0f} a second "
             f"| {cost['processors']} |"
         )
@@ -119,11 +120,11 @@ def promises() -> list[str]:
     ]
     for name in artifacts.available():
         evidence, again = of_model(name), _command(name)
-        test, gate = evidence["test"]["official"], _get(evidence, "gate", again)
+        test, gate = evidence["test"]["official"], cell.get(evidence, "gate", again)
         calibration = artifacts.read_card(name).raw["calibration"]
-        promised = _get(calibration, "promised_error", "python -m train.calibrate --all")
-        found = [_get(test, key, again) for key in ("real_called_fake", "fake_called_real")]
-        cells = [_rate(f) for f in (*found, gate["turned_away"])]
+        promised = cell.get(calibration, "promised_error", "python -m train.calibrate --all")
+        found = [cell.get(test, key, again) for key in ("real_called_fake", "fake_called_real")]
+        cells = [cell.rate(f) for f in (*found, gate["turned_away"])]
         rows.append(f"| `{name}` | {promised:.2%} at most | {' | '.join(cells)} |")
     return rows
 
@@ -138,7 +139,7 @@ def outside() -> list[str]:
         "|---" * (len(models) + 1) + "|",
         *(
             f"| {words} | "
-            + " | ".join(_span(m["reduced"], key, form) for m in models.values())
+            + " | ".join(cell.span(m["reduced"], key, form) for m in models.values())
             + " |"
             for words, key, form in (
                 ("reduced pictures, AUROC over eight filters", "auroc", ".2f"),
@@ -161,7 +162,7 @@ def outside() -> list[str]:
     labels = [row["label"] for row in next(iter(models.values()))["changed"]]
     for at, label in enumerate(labels):
         cells = [
-            f"{r['turned_away']:.0%} / {r['sure_share']:.0%} / {_share(r['right_of_sure'])}"
+            f"{r['turned_away']:.0%} / {r['sure_share']:.0%} / {cell.share(r['right_of_sure'])}"
             for m in models.values()
             for r in [m["changed"][at]]
         ]
@@ -188,8 +189,8 @@ def heatmaps() -> list[str]:
             random = parts["randomised"].get(method)
             rows.append(
                 f"| `{record['name']}` | {METHODS.get(method, method)} "
-                f"| {_hits(planted['changed'])} | {_hits(planted['reversed'])} "
-                f"| {_gain(gain)} | {_left(random)} |"
+                f"| {cell.hits(planted['changed'])} | {cell.hits(planted['reversed'])} "
+                f"| {cell.gain(gain)} | {cell.left(random)} |"
             )
     return rows
 
@@ -199,7 +200,7 @@ def stress() -> list[str]:
     names = artifacts.available()
     table = {}
     for name in names:
-        found = _get(of_model(name), "stress", _command(name))
+        found = cell.get(of_model(name), "stress", _command(name))
         for row in found:
             words = f"{row['accuracy']:.2%} ({row['fake_recall']:.2%})"
             table.setdefault("number of images", {})[name] = f"{row['n']:,}"
@@ -227,7 +228,7 @@ def ablations() -> list[str]:
     for row in table["rows"]:
         hard = " | ".join(f"{row['stress_accuracy'][label]:.2%}" for label in labels)
         rows.append(
-            f"| {row['what']} | {_runs(row['seeds'])} "
+            f"| {row['what']} | {cell.runs(row['seeds'])} "
             f"| {row['validation_accuracy']:.2%} | {row['validation_auroc']:.4f} | {hard} "
             f"| `{row['command']}` |"
         )
@@ -279,82 +280,6 @@ def _check(name: str, found: dict, command: str, gate: bool = True) -> None:
 
 def _command(name: str) -> str:
     return f"python -m train.evaluate --model {name}"
-
-
-def _get(evidence: dict, key: str, command: str):
-    if key not in evidence:
-        raise ConfigError(f"The evidence is older than this program: run `{command}`.")
-    return evidence[key]
-
-
-def _stored(name: str) -> str:
-    """The precision of the files, and what half of it does to validation's verdicts."""
-    found = artifacts.read_card(name).raw["storage"]
-    low, high = _get(found, "judged_at", "python -m train.calibrate --all")
-    changed = f"{found['verdicts_changed']} of {found['of']:,} verdicts"
-    at = f" (at the thresholds of its export, {low} and {high})"
-    if found["dtype"] == "float16":
-        if found["verdicts_changed_as_fitted"]:
-            at = (
-                f"{at[:-1]}, which moved by {found['thresholds_moved']} for that: "
-                f"{found['verdicts_changed_as_fitted']} before)"
-            )
-        return f"float16, which changed {changed}{at}"
-    return f"float32; float16 would change {changed}{at}"
-
-
-def _weights(name: str, cost: dict) -> str:
-    """The size of the weights file; what lies in the graph is counted there."""
-    if artifacts.read_card(name).weights_file == artifacts.WEIGHTS:
-        return _megabytes(cost["weights_bytes"])
-    return f"{_megabytes(cost['weights_bytes'] - cost['graph_bytes'])}, kernels in the graph"
-
-
-def _hits(found: dict) -> str:
-    if found["hit_share"] is None:
-        return "none"
-    low, high = found["hit_interval_95"]
-    return f"{found['hit_share']:.0%} ({low:.0%} to {high:.0%}) of {found['n']}"
-
-
-def _gain(found: dict | None) -> str:
-    if not found:
-        return ""
-    low, high = (100 * x for x in found["interval_95"])
-    return f"{100 * found['mean']:+.1f} points ({low:+.1f} to {high:+.1f}), n = {found['n']:,}"
-
-
-def _left(row: dict | None) -> str:
-    if row is None:
-        return ""
-    if (found := row["rest"])["interval_95"] is None:
-        return "no maps to compare"
-    low, high = found["interval_95"]
-    said = {True: "passes", False: "fails", None: "undecided"}[row["passes"]]
-    return f"{found['mean']:.2f} ({low:.2f} to {high:.2f}), {said}"
-
-
-def _rate(found: dict) -> str:
-    low, high = found["interval_95"]
-    return f"{found['share']:.2%} ({low:.2%} to {high:.2%})"
-
-
-def _span(rows: list[dict], key: str, form: str) -> str:
-    values = [row[key] for row in rows if row[key] is not None]
-    return f"{min(values):{form}} to {max(values):{form}}" if values else "none"
-
-
-def _runs(seeds: list[int]) -> str:
-    """How many, and their seeds, which are names and no counts."""
-    return f"{len(seeds)} (seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))})"
-
-
-def _share(value: float | None) -> str:
-    return "none" if value is None else f"{value:.2%}"
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"
 
 
 BLOCKS = {

@@ -15,7 +15,7 @@ def go(page) -> None:
     expect(page.get_by_role("heading", name="What if?")).to_be_visible(timeout=WAIT)
     if narrow:
         page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
-    page.get_by_role("button", name="Ball").click()
+    page.get_by_role("button", name="Clouds").click()
     drawn(page)
 
 
