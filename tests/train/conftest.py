@@ -1,4 +1,4 @@
-"""A finished run that several files of tests export."""
+"""A small data set, a finished run on it, and places to export it to."""
 
 import pytest
 
@@ -32,6 +32,7 @@ def finished(tmp_path_factory, data):
 
 @pytest.fixture
 def places(tmp_path, monkeypatch):
+    """Models and evidence of this test, away from those that ship."""
     monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("CIFAKE_EVIDENCE", str(tmp_path / "evidence"))
     return tmp_path

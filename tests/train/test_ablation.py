@@ -25,11 +25,6 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def data(tiny_cifake):
-    return dataset.load(tiny_cifake)
-
-
-@pytest.fixture(scope="module")
 def finished(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("runs") / "small"
     assert run(from_mapping(SMALL), data, folder, recipe="lens") == 0

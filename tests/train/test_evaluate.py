@@ -26,14 +26,6 @@ SMALL = {
 }
 
 
-@pytest.fixture
-def places(tmp_path, monkeypatch):
-    """Models and evidence of this test, away from those that ship."""
-    monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path / "models"))
-    monkeypatch.setenv("CIFAKE_EVIDENCE", str(tmp_path / "evidence"))
-    return tmp_path
-
-
 def test_a_run_becomes_a_model_that_loads(places, tiny_cifake):
     data = dataset.load(tiny_cifake)
     assert run(from_mapping(SMALL), data, places / "run", recipe="small") == 0

@@ -14,11 +14,6 @@ from train import explanations
 from train import explanations_planted as planted
 
 
-@pytest.fixture(scope="module")
-def data(tiny_cifake):
-    return dataset.load(tiny_cifake)
-
-
 @pytest.fixture
 def evidence(tmp_path, monkeypatch):
     monkeypatch.setenv("CIFAKE_EVIDENCE", str(tmp_path))

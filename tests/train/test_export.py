@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from scipy.optimize import brentq
-from shipping import accept_hash_of
+from shipping import accept_hash_of, shipping_to
 
 from cifake_core import artifacts, dataset, kernels, models
 from cifake_core.errors import ArtifactError, ConfigError
@@ -26,9 +26,7 @@ IMAGES = RNG.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
 def shipped(tmp_path_factory, data, finished):
     """The folder with what became of that run; tests only read it."""
     root = tmp_path_factory.mktemp("shipped")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CIFAKE_MODELS", str(root / "models"))
-        patch.setenv("CIFAKE_EVIDENCE", str(root / "evidence"))
+    with shipping_to(root):
         export.export("tiny", finished, data)
     return root
 

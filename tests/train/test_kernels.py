@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
-from shipping import accept_hash_of
+from shipping import accept_hash_of, shipping_to
 
 from cifake_core import artifacts, kernels
 from cifake_core.errors import ArtifactError
@@ -18,9 +18,7 @@ from train import convert, export
 def shipped_once(tmp_path_factory, data, finished):
     """The folder with what became of that run as if it were large; tests only read it."""
     root = tmp_path_factory.mktemp("once")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CIFAKE_MODELS", str(root / "models"))
-        patch.setenv("CIFAKE_EVIDENCE", str(root / "evidence"))
+    with shipping_to(root) as patch:
         patch.setattr(export, "ONCE_FROM", 0)
         (root / "models" / "tiny").mkdir(parents=True)
         (root / "models" / "tiny" / artifacts.WEIGHTS).write_bytes(b"of an earlier export")
