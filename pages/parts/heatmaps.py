@@ -83,12 +83,7 @@ def _picture(
         caption=f"{words}. {heatmap.values.shape[0]}x{heatmap.values.shape[1]} positions, "
         f"{DRAWN_BY[heatmap.drawn_by]}.{remark}",
     )
-    st.image(
-        pictures.url(render.scale_bar(colours)),
-        width="stretch",
-        alt=f"Scale of the {colours} colours: no evidence on the left, the most on the right",
-        caption="no evidence → most evidence in this image",
-    )
+    pictures.scale("most evidence in this image", colours)
     st.download_button(
         "Heatmap (PNG)",
         lambda: render.to_png(picture),  # made on the click: nothing lies on the server before

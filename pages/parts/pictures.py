@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import numpy as np
+import streamlit as st
 
 from cifake_core import render
 from cifake_core.preprocess import shrink
@@ -21,3 +22,13 @@ def url(pixels: np.ndarray) -> str:
     """
     pixels = shrink(pixels, MAX_SIDE)
     return f"data:image/png;base64,{base64.b64encode(render.to_png(pixels)).decode()}"
+
+
+def scale(caption: str, colours: str = "viridis") -> None:
+    """The colours of heatmaps, from no evidence on the left to the most on the right."""
+    st.image(
+        url(render.scale_bar(colours)),
+        width="stretch",
+        alt=f"Scale of the {colours} colours: no evidence on the left, the most on the right",
+        caption=f"no evidence → {caption}",
+    )

@@ -95,12 +95,10 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
                     _picture(analysis, heatmap, look, opacity, colours, remark)
                     found[method] = heatmap
     if look == "Colours":
-        st.image(
-            pictures.url(render.scale_bar(colours)),
-            width="stretch",
-            alt=f"Scale of the {colours} colours: no evidence on the left, the most on the right",
-            caption="no evidence → most evidence. Each map is scaled to its own strongest spot, so "
-            "colours compare places, not methods.",
+        pictures.scale(
+            "most evidence. Each map is scaled to its own strongest spot, so colours compare "
+            "places, not methods.",
+            colours,
         )
     else:
         st.caption(

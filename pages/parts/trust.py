@@ -139,12 +139,8 @@ def _pictures(analysis: Analysis, before: Heatmap, after: Heatmap, depth: int, o
             alt=f"{words}{note}",
             caption=f"{words[0].upper()}{words[1:]}{note}.",
         )
-    st.image(
-        pictures.url(render.scale_bar()),
-        width="stretch",
-        alt="Scale of the colours: no evidence on the left, the most on the right",
-        caption=f"no evidence → most evidence for “{TARGETS[before.target]}”, each map by its own "
-        "strongest spot",
+    pictures.scale(
+        f"most evidence for “{TARGETS[before.target]}”, each map by its own strongest spot"
     )
 
 

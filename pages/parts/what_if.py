@@ -288,12 +288,7 @@ def show_heatmaps(before: np.ndarray, after: np.ndarray, model: Detector, leans_
             alt=f"{title}: heatmap, evidence for {TARGETS[target]}; its peak is {share}",
             caption=f"{title}: peak {share}",
         )
-    st.image(
-        pictures.url(render.scale_bar()),
-        width="stretch",
-        alt="Scale of the colours: no evidence on the left, the strongest on the right",
-        caption="no evidence → 100 %, the strongest evidence in either image",
-    )
+    pictures.scale("100 %, the strongest evidence in either image")
 
 
 def heatmap(pixels: np.ndarray, model: Detector, target: int) -> Heatmap | None:
