@@ -26,9 +26,9 @@ def show(stability: Stability) -> None:
 def headline(stability: Stability) -> str:
     count = f"{stability.kept} of {stability.total} small changes"
     if stability.verdict is Verdict.UNCERTAIN:
-        return f"Undecided: it stays so under {count}"
+        return f"Undecided: {count} leave it so"
     word = "Stable" if stability.kept == stability.total else "Shaky"
-    return f"{word}: the model's reading holds under {count}"
+    return f"{word}: {count} keep the reading"
 
 
 def details(stability: Stability) -> str:

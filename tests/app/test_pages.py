@@ -66,7 +66,7 @@ def test_what_an_answer_promises_is_said(app):
 
 def test_the_stability_of_a_verdict_is_shown(app):
     press_sample(app.run(), "Clouds")
-    assert "reading holds under 14 of 14 small changes" in " ".join(
+    assert "14 of 14 small changes keep the reading" in " ".join(
         b.value for b in app.get("markdown")
     )
 

@@ -158,7 +158,7 @@ def test_every_model_is_asked_and_a_damaged_one_says_so(app, tmp_path, monkeypat
     monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path))
     press(app, "Clouds")
     assert "whole slider: there is no flip" in words(app)
-    assert "Stable: the model's reading holds under 14 of 14 small changes" in words(app)
+    assert "Stable: 14 of 14 small changes keep the reading" in words(app)
     app.toggle(key="what_if_all").set_value(True).run()
     assert not app.exception
     rows = {r[0]: r[1:] for r in app.table[0].value.itertuples(index=False)}
@@ -228,18 +228,18 @@ def test_flips_of_a_covered_image_start_from_the_covered_one():
     [
         (
             Stability(Verdict.REAL, 14, (), (), (0.0,) * 14),
-            "Stable: the model's reading holds under 14 of 14 small changes",
+            "Stable: 14 of 14 small changes keep the reading",
             "reading of it as it is: *real*",
         ),
         (
             Stability(Verdict.FAKE, 11, ("mirrored",), ("JPEG 95", "JPEG 90"), (1.0,) * 14),
-            "Shaky: the model's reading holds under 11 of 14 small changes",
+            "Shaky: 11 of 14 small changes keep the reading",
             "**Turned into its opposite** by mirrored.\n\n**Made “can't tell”** by JPEG 95 and "
             "JPEG 90.",
         ),
         (
             Stability(Verdict.UNCERTAIN, 12, (), (), (0.5,) * 14),
-            "Undecided: it stays so under 12 of 14 small changes",
+            "Undecided: 12 of 14 small changes leave it so",
             "2 of them would bring a verdict.",
         ),
     ],
