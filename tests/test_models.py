@@ -112,11 +112,12 @@ def test_mirror_is_the_mean_over_both_images_with_no_more_weights(name, images):
     np.testing.assert_allclose(logits(both, flipped), expected, atol=1e-5)
 
 
-def test_lens_answers_by_the_mean_of_its_map(images):
+@pytest.mark.parametrize("arguments", [{}, {"nets": 2}, {"nets": 3}])
+def test_lens_answers_by_the_mean_of_its_map(images, arguments):
     """What makes CAM exact: the dense unit at every position, averaged, plus the bias."""
     import keras
 
-    model = build("lens", widths=(4, 6, 8), mirror=True)
+    model = build("lens", widths=(4, 6, 8), mirror=True, **arguments)
     maps = keras.Model(model.input, model.get_layer("features").output)(images)
     kernel, bias = model.get_layer("logit").get_weights()
     by_hand = (np.asarray(maps) @ kernel).mean(axis=(1, 2)) + bias

@@ -69,8 +69,10 @@ def span(rows: list[dict], key: str, form: str) -> str:
     return f"{min(values):{form}} to {max(values):{form}}" if values else "none"
 
 
-def runs(seeds: list[int]) -> str:
-    """How many, and their seeds, which are names and no counts."""
+def runs(seeds: list[int | list[int]]) -> str:
+    """How many, and their seeds, which are names and no counts; a list's nets were joined."""
+    if len(seeds) == 1 and isinstance(seeds[0], list):
+        return f"1 (seeds {' and '.join(map(str, seeds[0]))}, joined)"
     return f"{len(seeds)} (seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))})"
 
 

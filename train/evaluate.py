@@ -105,7 +105,7 @@ def evaluate(
         + (f" --stress-images {stress_images}" if stress_images else ""),
         **card.identity,
         "data_sha256": data.sha256,
-        "seeds": [card.raw["training"]["config"]["seed"]],
+        "seeds": [seeds(card.raw["training"])],
         "cost": {
             "parameters": card.raw["parameters"],
             "weights_bytes": card.weights_bytes,
@@ -139,6 +139,12 @@ def evaluate(
     results = {k: evidence["test"][k] for k in ("official", "leak_free")}
     write_json(artifacts.models_dir() / name / artifacts.CARD, card.raw | {"results": results})
     return evidence
+
+
+def seeds(training: dict) -> int | list[int]:
+    """Of the run that a card describes; a list where several nets were joined."""
+    parts = training.get("parts")
+    return [p["config"]["seed"] for p in parts] if parts else training["config"]["seed"]
 
 
 def time_again(name: str) -> None:

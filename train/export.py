@@ -111,6 +111,7 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
             "initial_weights_sha256": record.get("initial_weights_sha256", ""),
             "note": note or record.get("note", ""),
             "validation_seed": record["validation_seed"],
+            **{k: record[k] for k in ("parts",) if k in record},
             "result": json.loads((run / "result.json").read_text()),
         },
         "versions": {"python": platform.python_version(), **_versions()},
@@ -118,7 +119,7 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
     write_json(folder / artifacts.CARD, card)
     write_json(
         evidence_dir() / f"{name}_training.json",
-        {"name": name, "remark": REMARK if config["ema"] else "", "metrics": curve},
+        {"name": name, "remark": remark(record), "metrics": curve},
     )
     rows = dataset.validation_indices(data.train)
     split = {
@@ -127,6 +128,15 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
         "files": data.train.names[rows].tolist(),
     }
     checkpoint.replace(evidence_dir() / "validation_split.json", json.dumps(split).encode())
+
+
+def remark(record: dict[str, Any]) -> str:
+    """What must be known to read a run's curve; "" if nothing."""
+    parts = record.get("parts", [])
+    words = [REMARK] if any(r["config"].get("ema") for r in parts or [record]) else []
+    if parts:
+        words.append(f"{len(parts)} nets were trained apart, one after the other; a stroke each.")
+    return " ".join(words)
 
 
 def made(model: keras.Model, data: dataset.Dataset) -> tuple[dict[str, bytes], dict[str, Any]]:

@@ -18,6 +18,7 @@ def build_lens(
     blocks: tuple[int, int] = (1, 1),
     dropout: float = 0.0,
     mirror: bool = False,
+    nets: int = 1,
 ) -> keras.Model:
     """Build `lens`.
 
@@ -35,8 +36,11 @@ def build_lens(
             maps, the second ones mirrored back. Pooling and the dense unit are linear, so the
             logit is the mean of both images' logits; twice the work, no more weights, and an
             answer that does not change when the image is mirrored.
+        nets: so many nets of this shape, trained apart (see :mod:`train.join`), side by side. Their
+            maps lie behind each other in ``features``, and the logit is the mean of theirs. With
+            ``mirror`` the first sees the image, the second its mirror image, and so on in turns.
     """
-    return _build("lens", image_size, widths, blocks, dropout, mirror)
+    return _build("lens", image_size, widths, blocks, dropout, mirror, nets)
 
 
 def build_lens_large(
@@ -45,25 +49,36 @@ def build_lens_large(
     blocks: tuple[int, int] = (2, 3),
     dropout: float = 0.1,
     mirror: bool = False,
+    nets: int = 1,
 ) -> keras.Model:
     """Build `lens_large`: `lens` with more channels and blocks, 7.1 M parameters.
 
     Arguments, shapes and layer names are those of :func:`build_lens`; ``features`` is 8x8x320.
     """
-    return _build("lens_large", image_size, widths, blocks, dropout, mirror)
+    return _build("lens_large", image_size, widths, blocks, dropout, mirror, nets)
 
 
-def _build(name: str, image_size: int, widths, blocks, dropout: float, mirror: bool) -> keras.Model:
+def _build(
+    name: str, image_size: int, widths, blocks, dropout: float, mirror: bool, nets: int
+) -> keras.Model:
+    if nets < 1:
+        raise ValueError("nets must be at least 1")
     image = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
     # float32 here whatever the policy: bfloat16 cannot hold 256 grey levels on [-1, 1].
     x = layers.Rescaling(1 / 127.5, offset=-1.0, dtype="float32", name="normalise")(image)
-    trunk = _trunk(widths, blocks)
-    y = trunk(x)
-    if mirror:
-        across = Mirror(name="mirror_back")(trunk(Mirror(name="mirror")(x)))
-        y = layers.Average(name="features")([y, across])
+    across = Mirror(name="mirror")(x) if mirror else None
+    maps = []
+    for number in range(1, nets + 1):
+        prefix = f"net{number}_" if number > 1 else ""
+        trunk = _trunk(widths, blocks, prefix)
+        if nets == 1 or not mirror or number % 2:
+            maps.append(trunk(x))
+        if mirror and (nets == 1 or number % 2 == 0):
+            maps.append(Mirror(name=f"{prefix}mirror_back")(trunk(across)))
+    if len(maps) == 1:
+        y = layers.Activation("linear", name="features")(maps[0])
     else:
-        y = layers.Activation("linear", name="features")(y)
+        y = (layers.Average if nets == 1 else layers.Concatenate)(name="features")(maps)
     y = layers.GlobalAveragePooling2D(dtype="float32", name="pool")(y)
     if dropout:
         y = layers.Dropout(dropout, dtype="float32", name="dropout")(y)
@@ -82,12 +97,16 @@ class Mirror(layers.Layer):
 Block = Callable  # a tensor to a tensor; the layers inside are made once and may be used twice
 
 
-def _trunk(widths: tuple[int, int, int], blocks: tuple[int, int]) -> Block:
-    steps = [_conv_bn_relu(widths[0], "stem1", dtype="float32"), _conv_bn_relu(widths[0], "stem2")]
+def _trunk(widths: tuple[int, int, int], blocks: tuple[int, int], prefix: str) -> Block:
+    steps = [
+        _conv_bn_relu(widths[0], f"{prefix}stem1", dtype="float32"),
+        _conv_bn_relu(widths[0], f"{prefix}stem2"),
+    ]
     for stage, (width, depth) in enumerate(zip(widths[1:], blocks, strict=True), start=2):
-        steps.append(layers.MaxPooling2D(name=f"stage{stage}_pool"))
-        steps.append(_conv_bn_relu(width, f"stage{stage}_in"))
-        steps += [_residual(width, f"stage{stage}_block{b}") for b in range(1, depth + 1)]
+        name = f"{prefix}stage{stage}"
+        steps.append(layers.MaxPooling2D(name=f"{name}_pool"))
+        steps.append(_conv_bn_relu(width, f"{name}_in"))
+        steps += [_residual(width, f"{name}_block{b}") for b in range(1, depth + 1)]
     return _chain(*steps)
 
 

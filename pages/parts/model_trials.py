@@ -199,7 +199,7 @@ def show_training(models: Models) -> None:
         if not kept:
             continue
         figure = plots.lines(
-            {n: Line([r["epoch"] for r in of], [r[key] for r in of]) for n, of in kept.items()},
+            {n: stroke(of, key) for n, of in kept.items()},
             names,
             "epochs (times the training images were seen)",
             words,
@@ -216,6 +216,18 @@ def show_training(models: Models) -> None:
         )
     for remark in dict.fromkeys(r for m in models if (r := dig(m.training, "remark"))):
         st.caption(remark)
+
+
+def stroke(rows: list[dict], key: str) -> Line:
+    """A value over the epochs; the line is lifted where another net's rows begin."""
+    x, y = [], []
+    for before, row in zip([None, *rows], rows, strict=False):
+        if before and before.get("net") != row.get("net"):
+            x.append(None)
+            y.append(None)
+        x.append(row["epoch"])
+        y.append(row[key])
+    return Line(x, y)
 
 
 def show_ablations() -> None:

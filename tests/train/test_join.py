@@ -1,0 +1,104 @@
+"""Nets side by side: what the pair answers, what is written of it, and what is refused."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from conftest import SMALL
+from shipping import shipping_to
+
+from cifake_core import artifacts
+from cifake_core.errors import ArtifactError, ConfigError
+from train import cells, evaluate, export, join
+from train.config import from_mapping
+from train.train import run
+
+IMAGES = np.random.default_rng(3).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory, data):
+    """A second finished run of the small net, trained differently."""
+    folder = tmp_path_factory.mktemp("runs") / "other"
+    config = from_mapping(SMALL | {"seed": 7, "noise": 0.5})
+    assert run(config, data, folder, recipe="small_hard") == 0
+    return folder
+
+
+@pytest.fixture
+def pair(finished, other, tmp_path, data):
+    options = ["--part", str(finished), "--part", str(other), "--data", str(data.root)]
+    assert join.main([*options, "--run", str(tmp_path / "pair"), "--mirror"]) == 0
+    return tmp_path / "pair"
+
+
+def plain(folder):
+    config = json.loads((folder / "config.json").read_text())["config"]
+    return export.load_run(folder, config, config["model_args"])
+
+
+def logits(model, images):
+    return np.asarray(model(images, training=False))[:, 0]
+
+
+def test_the_joint_logit_is_the_mean_with_the_second_net_before_the_mirror(pair, finished, other):
+    of_first, of_second = logits(plain(finished), IMAGES), logits(plain(other), IMAGES[:, :, ::-1])
+    assert np.abs(of_first - of_second).max() > 1e-3
+    mean = (of_first + of_second) / 2
+    np.testing.assert_allclose(logits(plain(pair), IMAGES), mean, atol=1e-5)
+
+
+def test_without_the_mirror_both_see_the_image(finished, other, tmp_path, data):
+    join.join([str(finished), str(other)], tmp_path / "pair", data)
+    mean = (logits(plain(finished), IMAGES) + logits(plain(other), IMAGES)) / 2
+    np.testing.assert_allclose(logits(plain(tmp_path / "pair"), IMAGES), mean, atol=1e-5)
+
+
+def test_a_pair_ships_like_any_run_and_says_what_it_is_made_of(pair, finished, data, tmp_path):
+    with shipping_to(tmp_path):
+        export.export("pair", pair, data)
+        card = artifacts.read_card("pair")
+        engine, model = artifacts.load_engine(card), artifacts.load_keras(card)
+        curve = json.loads((export.evidence_dir() / "pair_training.json").read_text())
+    assert card.builder_arguments == {"widths": [8, 16, 16], "nets": 2, "mirror": True}
+    assert card.raw["parameters"] == 2 * plain(finished).count_params() - 1  # one bias for two
+    assert np.abs(engine.logits(IMAGES) - logits(model, IMAGES)).max() <= 1e-3
+    training = card.raw["training"]
+    assert training["recipe"] == "small + small_hard"
+    assert [p["config"]["noise"] for p in training["parts"]] == [0.0, 0.5]
+    assert evaluate.seeds(training) == [1, 7]
+    assert cells.runs([evaluate.seeds(training)]) == "1 (seeds 1 and 7, joined)"
+    assert {row["net"] for row in curve["metrics"]} == {1, 2}
+    assert "2 nets" in curve["remark"]
+
+
+def test_a_model_that_ships_may_be_a_part(finished, other, data, tmp_path):
+    with shipping_to(tmp_path):
+        export.export("first", finished, data)
+        join.join(["first", str(other)], tmp_path / "pair", data)
+        rounded = artifacts.load_keras(artifacts.read_card("first"))
+    mirrored = (logits(rounded, IMAGES) + logits(rounded, IMAGES[:, :, ::-1])) / 2
+    first = plain(finished)
+    first.set_weights(rounded.get_weights())
+    mean = (logits(first, IMAGES) + logits(plain(other), IMAGES)) / 2
+    np.testing.assert_allclose(logits(plain(tmp_path / "pair"), IMAGES), mean, atol=1e-5)
+    assert np.abs(mirrored - logits(first, IMAGES)).max() > 1e-4  # it shipped with both sides
+
+
+def test_what_cannot_be_joined_is_refused_in_a_sentence(pair, finished, other, data, tmp_path):
+    with pytest.raises(ConfigError, match="two parts"):
+        join.join([str(finished)], tmp_path / "new", data)
+    with pytest.raises(ConfigError, match="holds a run"):
+        join.join([str(finished), str(other)], other, data)
+    with pytest.raises(ConfigError, match="joined already"):
+        join.join([str(pair), str(pair)], tmp_path / "new", data)
+    with pytest.raises(ArtifactError, match="no model of that name"):
+        join.join([str(finished), "nothing_here"], tmp_path / "new", data)
+    wider = shutil.copytree(other, tmp_path / "wider")
+    record = json.loads((wider / "config.json").read_text())
+    record["config"]["model_args"] = {"widths": [8, 16, 32]}
+    (wider / "config.json").write_text(json.dumps(record))
+    with pytest.raises((ConfigError, ArtifactError)):
+        join.join([str(finished), str(wider)], tmp_path / "new", data)
+    assert not (tmp_path / "new").exists()
