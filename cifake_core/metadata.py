@@ -150,7 +150,7 @@ class _Found:
     def xmp(self, packet: bytes) -> None:
         wanted = {"CreatorTool", "softwareAgent", "Credit", "DigitalSourceType", "Make", "Model"}
         wanted |= {"Lens", "LensModel", "CreateDate", "DateTimeOriginal", "UserComment", "AIGC"}
-        wanted |= {"GPSLatitude", "provenance"}
+        wanted |= {"GPSLatitude", "provenance", "description", *_IPTC_AI}
         pairs, whole = read_xmp(packet, wanted)
         first = dict(reversed(pairs))
         lens = first.get("LensModel") or first.get("Lens", "")
@@ -165,6 +165,10 @@ class _Found:
             elif name == "DigitalSourceType":
                 kind, words = source_type(value)
                 self.add(kind, "Digital source type (XMP)", words)
+            elif name in _IPTC_AI:
+                self.add("generator", _IPTC_AI[name], value)
+            elif name == "description":
+                self.text("XMP", "", value)
             elif name in ("UserComment", "AIGC"):
                 self.text("XMP", name, value)
             elif name == "GPSLatitude":
@@ -231,6 +235,8 @@ class _Found:
                 self.add(kind if intact else "credentials", f"{label}: source", value, worth)
 
 
+# Properties of IPTC Photo Metadata 2025.1
+_IPTC_AI = {"AIPromptInformation": "AI prompt (XMP)", "AISystemUsed": "AI system (XMP)"}
 # What other programs copy into texts, and what names people.
 _NOT_SHOWN = re.compile(
     r"author|artist|copyright|by-?line|owner|email|date:|exif:|xmp:|icc:|thumb::|raw profile"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -161,21 +161,21 @@ class Detector:
         batch = list(opened)
         if not batch:
             return []
-        pixels = np.stack([o.prepared.pixels for o in batch])
-        if self.gate is None:
-            logits, strange = self.engine.logits(pixels), [()] * len(batch)
-        else:
-            logits, features = self.engine.logits_and_features(pixels)
-            strange = self.gate.judge(pixels, features)
-        return [
-            self._analysis(o, float(x), s) for o, x, s in zip(batch, logits, strange, strict=True)
-        ]
+        read = zip(*self._read(np.stack([o.prepared.pixels for o in batch])), strict=True)
+        return [self._analysis(o, x, s) for o, (x, s) in zip(batch, read, strict=True)]
 
-    def strange(self, pixels: np.ndarray) -> tuple[str, ...]:
-        """Why one (S, S, 3) uint8 image is not of the model's kind, in sentences; () if it is."""
-        if self.gate is None:
-            return ()
-        return self.gate.judge(pixels[None], self.engine.logits_and_features(pixels[None])[1])[0]
+    def answer(self, pixels: np.ndarray) -> tuple[Verdict, tuple[str, ...]]:
+        """The verdict on a file of exactly these (S, S, 3) uint8 pixels, tiny changes tried.
+
+        Returns:
+            The verdict, and why it is uncertain, a sentence each; () if it is not.
+        """
+        ((logit,), (strange,)) = self._read(pixels[None])
+        verdict, doubts = self._verdict(self.card.calibration.p_fake(np.float64(logit)), strange)
+        if verdict is Verdict.UNCERTAIN:
+            return verdict, doubts
+        found = stability(self.engine.logits, self.card.calibration, pixels)
+        return (Verdict.UNCERTAIN, (_turned(found),)) if found.reversed else (verdict, ())
 
     def with_stability(self, analysis: Analysis) -> Analysis:
         """The same analysis with its stability; one that a tiny change reverses is uncertain."""
@@ -185,10 +185,7 @@ class Detector:
         analysis = replace(analysis, stability=found)
         if not found.reversed or analysis.verdict is Verdict.UNCERTAIN:
             return analysis
-        changes = ", ".join(found.reversed)
-        return doubted(
-            analysis, f"A change that means nothing to a person turns the verdict round: {changes}."
-        )
+        return doubted(analysis, _turned(found))
 
     def heatmap(
         self, pixels: np.ndarray, method: Method, target: int, progress: Progress | None = None
@@ -250,30 +247,49 @@ class Detector:
         else:
             future.set_result(explainer)
 
-    def _analysis(self, opened: Opened, logit: float, strange: tuple[str, ...]) -> Analysis:
+    def _read(self, pixels: np.ndarray) -> tuple[Sequence[float], Sequence[tuple[str, ...]]]:
+        """The logits of (N, S, S, 3) uint8, and for each why it is not of the model's kind."""
+        if self.gate is None:
+            return self.engine.logits(pixels), [()] * len(pixels)
+        logits, features = self.engine.logits_and_features(pixels)
+        return logits, self.gate.judge(pixels, features)
+
+    def _verdict(self, p_fake: float, strange: tuple[str, ...]) -> tuple[Verdict, tuple[str, ...]]:
         calibration = self.card.calibration
-        p_fake = float(calibration.p_fake(np.float64(logit)))
+        verdict = calibration.verdict(p_fake)
+        if strange:
+            return Verdict.UNCERTAIN, tuple(strange)
+        if verdict is not Verdict.UNCERTAIN:
+            return verdict, ()
+        return verdict, (
+            "The evidence for either answer is too thin: this model says AI-generated only from "
+            f"{calibration.fake_from:.1%} up, and real only from {calibration.real_to:.1%} down.",
+        )
+
+    def _analysis(self, opened: Opened, logit: float, strange: tuple[str, ...]) -> Analysis:
+        p_fake = float(self.card.calibration.p_fake(np.float64(logit)))
         prepared = opened.prepared
-        verdict, doubts = calibration.verdict(p_fake), list(strange)
+        verdict, doubts = self._verdict(p_fake, strange)
+        if not prepared.native:  # of pixels that were made here nothing else is said
+            verdict, doubts = Verdict.UNCERTAIN, (size_doubt(prepared),)
         notes = [*opened.notes, *size_notes(opened.width, opened.height, prepared)]
-        if not prepared.native:
-            doubts = [size_doubt(prepared)]  # of pixels that were made here nothing else is said
-        elif not doubts and verdict is Verdict.UNCERTAIN:
-            doubts = [
-                "The evidence for either answer is too thin: this model says AI-generated only "
-                f"from {calibration.fake_from:.1%} up, and real only from "
-                f"{calibration.real_to:.1%} down."
-            ]
         return Analysis(
             model=self.card.name,
-            verdict=Verdict.UNCERTAIN if doubts else verdict,
+            verdict=verdict,
             p_fake=p_fake,
-            logit=logit,
+            logit=float(logit),
             in_domain=prepared.native and not strange,
-            doubts=tuple(doubts),
+            doubts=doubts,
             notes=tuple(notes),
             opened=opened,
         )
+
+
+def _turned(found: Stability) -> str:
+    return (
+        "A change that means nothing to a person turns the verdict round: "
+        f"{', '.join(found.reversed)}."
+    )
 
 
 def megabytes(detector: Detector) -> float:

@@ -5,7 +5,9 @@ A heatmap of it that looks like the trained model's was never about what was lea
 
 from __future__ import annotations
 
+import re
 import zlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,21 +15,41 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
+_JOINED = re.compile(r"^net\d+_")
+
 
 def learned(model: keras.Model) -> list[list[str]]:
     """Names of the layers with weights, from the logit down to the image.
 
-    A layer without a kernel (batch normalisation) goes with the one below it: apart, neither
-    would be what a reader calls a layer. One that is used twice counts once.
+    A layer without a kernel (batch normalisation) goes with the one that feeds it: apart, neither
+    would be what a reader calls a layer. So do the layers of one name in nets that were joined
+    (``net2_stem1`` with ``stem1``). One that is used twice counts once.
     """
     groups: list[list[str]] = []
+    found: dict[str, list[str]] = {}
     for layer in model.layers:  # from the image up
-        names = [w.name for w in layer.weights]
-        if "kernel" in names or (names and not groups):
-            groups.append([layer.name])
-        elif names:
-            groups[-1].append(layer.name)
-    return groups[::-1]
+        if not layer.weights:
+            continue
+        plain = _JOINED.sub("", layer.name)
+        if any(w.name == "kernel" for w in layer.weights):
+            group = found.get(plain)
+        else:
+            group = next((found[name] for name in _below(layer) if name in found), None)
+        if group is None:
+            groups.append(group := [])
+        group.append(layer.name)
+        found[layer.name] = found[plain] = group
+    first_net_first = [sorted(g, key=lambda name: bool(_JOINED.match(name))) for g in groups]
+    return first_net_first[::-1]
+
+
+def _below(layer) -> Iterator[str]:
+    """Names of the layers that feed a layer, the nearest first, each by its first input."""
+    while nodes := layer._inbound_nodes:
+        if not nodes[0].input_tensors:
+            return
+        layer = nodes[0].input_tensors[0]._keras_history.operation
+        yield layer.name
 
 
 def randomised(model: keras.Model, depth: int, seed: int = 0) -> keras.Model:

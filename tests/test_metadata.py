@@ -102,6 +102,15 @@ def test_comfyui_workflow_in_the_camera_tags():
             xmp(f'q:DigitalSourceType="{signed.IPTC}digitalCapture"'),
             {"camera": ["taken by a digital camera"]},
         ),
+        (
+            xmp('q:AISystemUsed="Any Generator 2" q:AIPromptInformation="a cat"'),
+            {"generator": ["Any Generator 2", "a cat"]},
+        ),
+        (
+            xmp("", f"<q:description>{A1111}</q:description>"),
+            {"generator": [" ".join(A1111.split())]},
+        ),
+        (xmp("", "<q:description>A day out</q:description>"), {"text": ["A day out"]}),
         (xmp('q:Credit="Made with Google AI"'), {"generator": ["Made with Google AI"]}),
         (xmp('q:Credit="Jane Doe"'), {}),
         (xmp('q:GPSLatitude="48,8.2N"'), {"location": ["A location is stored"]}),
@@ -147,6 +156,13 @@ def test_names_of_generators():
         assert not names_generator(name), name
     assert source_type("https://x/unheardOf") == ("software", "unheardOf")
     assert gist('{"type": "a"}') == '{"type": "a"}'
+    named = json.loads(COMFY)
+    named["3"]["inputs"]["sampler_name"] = "dpmpp_2m"
+    named["6"] = {"class_type": "CLIPTextEncode", "inputs": {"text": "a cat, asleep"}}
+    assert gist(json.dumps(named)) == (
+        "prompt “a cat, asleep”; model sd14.safetensors; sampler dpmpp_2m; "
+        "steps: KSampler, CheckpointLoaderSimple, CLIPTextEncode"
+    )
 
 
 # --- The verdict does not hear of it ---

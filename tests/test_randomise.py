@@ -43,6 +43,22 @@ def test_layers_from_the_logit_down_each_once(model):
     assert sorted(names) == sorted(layer.name for layer in model.layers if layer.weights)
 
 
+def test_joined_nets_forget_layer_by_layer_together():
+    groups = learned(build("lens", widths=(4, 6, 8), nets=2, mirror=True))
+    assert groups[0] == ["logit"]
+    top = ["stage3_block1_b_conv", "stage3_block1_b_bn"]
+    assert groups[1] == top + [f"net2_{name}" for name in top]
+    assert len(groups) == len(learned(build("lens", widths=(4, 6, 8))))
+
+
+def test_where_paths_part_each_normalisation_goes_with_its_own_convolution():
+    groups = learned(build("resnet50"))
+    convolutions = [group for group in groups if group[0].endswith("_conv")]
+    assert len(convolutions) == 53
+    for group in convolutions:
+        assert group[1:] == [group[0].removesuffix("conv") + "bn"]
+
+
 def test_depth_nought_answers_as_the_model(model, images):
     assert np.array_equal(randomised(model, 0)(images), model(images))
 

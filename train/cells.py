@@ -42,6 +42,10 @@ def hits(found: dict) -> str:
     return f"{found['hit_share']:.0%} ({low:.0%} to {high:.0%}) of {found['n']}"
 
 
+def mass(found: dict) -> str:
+    return "none" if found["mass_share"] is None else f"{found['mass_share']:.0%}"
+
+
 def gain(found: dict | None) -> str:
     if not found:
         return ""

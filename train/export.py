@@ -92,7 +92,7 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
     card = {
         "format": artifacts.CARD_FORMAT,
         "name": name,
-        "title": TITLES.get(name, name),
+        "title": title(name, arguments),
         "domain": "cifake",
         "scope": "whole image",
         "image_size": model.input_shape[1],
@@ -128,6 +128,11 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
         "files": data.train.names[rows].tolist(),
     }
     checkpoint.replace(evidence_dir() / "validation_split.json", json.dumps(split).encode())
+
+
+def title(name: str, arguments: dict[str, Any]) -> str:
+    nets = arguments.get("nets", 1)
+    return TITLES.get(name, name) + (f"; {nets} of them, averaged" if nets > 1 else "")
 
 
 def remark(record: dict[str, Any]) -> str:

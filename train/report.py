@@ -173,10 +173,12 @@ def outside() -> list[str]:
 def heatmaps() -> list[str]:
     """A row for each model and method, and for two baselines that know no model."""
     rows = [
-        "| model | method | hits the planted patch | … where it reversed the verdict "
-        "| beats a random order by | like before when all is random |",
-        "|---|---|---|---|---|---|",
+        "| model | method | hits the planted patch | its mass in the patch "
+        "| … hits where it reversed the verdict | beats a random order by "
+        "| beats an edge detector by | like before when all is random |",
+        "|---|---|---|---|---|---|---|---|",
     ]
+    how = []
     for record in read("explanations.json")["models"]:
         again = f"python -m train.explanations --model {record['name']}"
         _check(record["name"], record, again, gate=False)
@@ -185,14 +187,33 @@ def heatmaps() -> list[str]:
             for part in ("planted", "curves", "randomised")
         }
         for method, planted in parts["planted"].items():
-            gain = parts["curves"].get(method, {}).get("over_random", {}).get("both")
+            curves = parts["curves"].get(method, {})
+            gains = [curves.get(f"over_{other}", {}).get("both") for other in ("random", "edges")]
             random = parts["randomised"].get(method)
             rows.append(
                 f"| `{record['name']}` | {METHODS.get(method, method)} "
-                f"| {cell.hits(planted['changed'])} | {cell.hits(planted['reversed'])} "
-                f"| {cell.gain(gain)} | {cell.left(random)} |"
+                f"| {cell.hits(planted['changed'])} | {cell.mass(planted['changed'])} "
+                f"| {cell.hits(planted['reversed'])} "
+                f"| {' | '.join(map(cell.gain, gains))} | {cell.left(random)} |"
             )
-    return rows
+        chance = record["planted"]["chance"]
+        one, other = (f"{chance[part]['hit']:.0%}" for part in ("changed", "reversed"))
+        rows.append(
+            f"| `{record['name']}` | (a point at random, an even map) | {one} | {one} | {other} "
+            "|  |  |  |"
+        )
+        checked = record.get("quantus")
+        how.append(
+            f"- `{record['name']}`: `{record['command']}`; "
+            + (
+                f"{METHODS[checked['method']]} maps of {checked['rows'][0]['n']} images "
+                "cross-checked with Quantus, all figures equal to "
+                f"{max(r['largest_difference'] for r in checked['rows']):.0e}."
+                if checked
+                else "not cross-checked with Quantus yet."
+            )
+        )
+    return [*rows, "", "How each was measured:", "", *how]
 
 
 def stress() -> list[str]:

@@ -21,7 +21,7 @@ import numpy as np
 
 from cifake_core import dataset, metrics
 from cifake_core.errors import CifakeLensError, ConfigError, DatasetError
-from cifake_core.labels import FAKE
+from cifake_core.labels import FAKE, REAL
 from cifake_core.progress import progress_bar
 from train import checkpoint
 from train.batches import Batches
@@ -87,7 +87,7 @@ def run(
     rows = np.setdiff1d(np.arange(len(data.train)), held_out)
     held_out = np.sort(np.random.default_rng(0).permutation(held_out)[:validation_limit])
     if config.limit:
-        rows = np.random.default_rng(config.seed).permutation(rows)[: config.limit]
+        rows = some(rows, data.train.labels, config.limit, config.seed)
     if not len(rows) or not len(held_out):
         raise DatasetError(f"{data.root} has too few images to train on and to validate with.")
     batches = Batches(data.train.images, data.train.labels, rows, config)
@@ -154,6 +154,14 @@ def run(
         events.close()
     _finish(model, config, folder, log, data, held_out)
     return 0
+
+
+def some(rows: np.ndarray, labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """``count`` of the rows at random, each label with its share; all if there are fewer."""
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    fake, real = (shuffled[labels[shuffled] == label] for label in (FAKE, REAL))
+    first = round(min(count, len(rows)) * len(fake) / len(rows))
+    return np.concatenate([fake[:first], real[: count - first]])
 
 
 def _react(model, config: Config, folder: Path, step: int, losses: list[float]) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # name -> "module:function"; a card names its builder by the key.
 BUILDERS = {
     "lens": "cifake_core.models.lens:build_lens",
-    "lens_large": "cifake_core.models.lens:build_lens_large",
+    "lens_large": "cifake_core.models.lens_large:build_lens_large",
     "paper_cnn": "cifake_core.models.paper_cnn:build_paper_cnn",
     "aireal_cnn": "cifake_core.models.aireal_cnn:build_aireal_cnn",
     "mobilenet_v2": "cifake_core.models.mobilenet_v2:build_mobilenet_v2",

@@ -1,4 +1,4 @@
-"""`lens` and `lens_large`: small residual nets that keep full resolution in their first stage.
+"""`lens`: a small residual net that keeps full resolution in its first stage.
 
 What gives a generated 32x32 image away is mostly fine texture, so nothing is thrown away before
 two convolutions have seen every pixel, and no image is enlarged on the way in.
@@ -40,27 +40,13 @@ def build_lens(
             maps lie behind each other in ``features``, and the logit is the mean of theirs. With
             ``mirror`` the first sees the image, the second its mirror image, and so on in turns.
     """
-    return _build("lens", image_size, widths, blocks, dropout, mirror, nets)
+    return residual_net("lens", image_size, widths, blocks, dropout, mirror, nets)
 
 
-def build_lens_large(
-    image_size: int = 32,
-    widths: tuple[int, int, int] = (64, 160, 320),
-    blocks: tuple[int, int] = (2, 3),
-    dropout: float = 0.1,
-    mirror: bool = False,
-    nets: int = 1,
-) -> keras.Model:
-    """Build `lens_large`: `lens` with more channels and blocks, 7.1 M parameters.
-
-    Arguments, shapes and layer names are those of :func:`build_lens`; ``features`` is 8x8x320.
-    """
-    return _build("lens_large", image_size, widths, blocks, dropout, mirror, nets)
-
-
-def _build(
+def residual_net(
     name: str, image_size: int, widths, blocks, dropout: float, mirror: bool, nets: int
 ) -> keras.Model:
+    """What :func:`build_lens` builds, under another name if need be."""
     if nets < 1:
         raise ValueError("nets must be at least 1")
     image = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")

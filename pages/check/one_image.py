@@ -39,7 +39,9 @@ def show_verdict(analysis: Analysis, model: Detector, source: sources.Source) ->
         show_probability(analysis, model)
         if analysis.stability is not None:
             stability.show(analysis.stability)
-    elif st.toggle("Show the model's raw reading all the same", key="raw", persist_state="session"):
+    elif st.toggle(
+        "Show the model's raw reading all the same", key=f"raw-{analysis.opened.sha256}"
+    ):
         st.markdown(
             f"The model's raw reading is {percent(analysis.p_fake)} AI-generated. **It is not a "
             f"verdict.** {model_limits.coin_flip(model.card)}"

@@ -90,11 +90,12 @@ def ask(
 
 @st.cache_data(scope="session", max_entries=128, show_spinner=False)
 def _ask(sha256: str, key: str, name: str, _analysis: Analysis, _data: bytes) -> Answer:
+    """What the app says if this model is picked and the others are not asked."""
     model, opened = pipeline.load(name), _analysis.opened
     if opened.prepared.pixels.shape[0] == model.card.image_size:
-        (judged,) = model.judge([opened])
+        judged = model.with_stability(*model.judge([opened]))
     else:
-        judged = pipeline.analyze(_data, model)
+        judged = pipeline.analyze(_data, model, thorough=True)
     return Answer(judged.verdict, judged.p_fake, judged.leans_to)
 
 

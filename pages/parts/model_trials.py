@@ -67,6 +67,9 @@ def show_stress(models: Models) -> None:
             for n, path in paths.items()
         )
         plots.show(plots.as_percent(figure, "y"), key, f"{words}: {ends}", caption)
+    counts = {n: of[0]["n"] for n, of in rows.items() if isinstance(of[0].get("n"), int)}
+    if counts:
+        st.caption("Test images: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()) + ".")
     with st.expander("Every change as a table"):
         labels = list(dict.fromkeys(r["label"] for of in rows.values() for r in of))
         cells = {n: {r["label"]: r for r in of} for n, of in rows.items()}

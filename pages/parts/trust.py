@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from cifake_core import artifacts, faithfulness, randomise, render
-from cifake_core.explain import BY_TENSORFLOW, METHOD_WORDS, Explainer, Heatmap, Method
+from cifake_core.explain import BY_TENSORFLOW, METHOD_WORDS, SLOW, Explainer, Heatmap, Method
 from cifake_core.explain_occlusion import occlusion
 from cifake_core.pipeline import Analysis, Detector
+from cifake_core.progress import Progress
 from cifake_core.shelf import Shelf
 from pages.parts import engine, pictures
+from pages.parts.heatmap_evidence import warning
 from pages.parts.words import TARGETS
 
 if TYPE_CHECKING:
@@ -26,18 +29,25 @@ class Copy:
     model: keras.Model
     explainer: Explainer
 
-    def heatmap(self, pixels, method: Method, target: int) -> Heatmap:
+    def heatmap(
+        self, pixels, method: Method, target: int, progress: Progress | None = None
+    ) -> Heatmap:
         if method is not Method.OCCLUSION:
-            return self.explainer.heatmap(pixels, method, target)
-        values = occlusion(lambda b: self.model(b, training=False).numpy()[:, 0], pixels, target)
+            return self.explainer.heatmap(pixels, method, target, progress)
+
+        def logits(batch):
+            return self.model(batch, training=False).numpy()[:, 0]
+
+        values = occlusion(logits, pixels, target, progress=progress)
         return Heatmap(values, method, method, target)
 
 
 METHODS = [m for m in Method if m in BY_TENSORFLOW or m is Method.OCCLUSION]
-KEPT = 6  # copies in the whole process; each is dear to make and a few MB
+# In the whole process, beside the models that pipeline keeps: a copy of a large model takes 200 MB.
+KEPT, TRAINED_KEPT = 2, 1
 DRAWS = (1, 2, 3)
 _copies: Shelf[Copy] = Shelf(KEPT)
-_trained: Shelf[keras.Model] = Shelf(2)
+_trained: Shelf[keras.Model] = Shelf(TRAINED_KEPT)
 # The same words whatever the class finds: below the first the maps share little, above the second
 # hardly anything has changed.
 LITTLE, SAME = 0.3, 0.7
@@ -69,6 +79,8 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
         key="trust-method",
         persist_state="session",
     )
+    if remark := warning(model.card, method):
+        st.caption(remark.strip())
     depth = st.slider(
         "How many layers forget, from the answer down",
         *(0, len(layers), min(1, len(layers))),
@@ -87,26 +99,45 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
     )
     if depth:
         st.caption(f"Forgotten: {_listed(layers[:depth])}.")
-    with st.spinner("The copy forgets, and draws its heatmap …"):
-        before, after = _maps(
-            analysis.opened.sha256,
-            engine.key(model.card),
-            *(method, analysis.leans_to, depth, draw if depth else 0),
-            analysis.opened.prepared.pixels,
-            model,
-        )
+    before, after = _maps(analysis, model, method, depth, draw if depth else 0)
     _pictures(analysis, before, after, depth, len(layers))
     _figures(analysis, before, after, depth, len(layers))
 
 
-@st.cache_data(scope="session", max_entries=64, show_spinner=False)
 def _maps(
-    sha256: str, key: str, method: Method, target: int, depth: int, draw: int, _pixels, _model
+    analysis: Analysis, model: Detector, method: Method, depth: int, draw: int
 ) -> tuple[Heatmap, Heatmap]:
-    before = _model.heatmap(_pixels, method, target)
-    if not depth:
-        return before, before
-    return before, _copy(_model, depth, draw).heatmap(_pixels, method, target)
+    """The trained model's heatmap and the copy's, with a bar while a slow method works."""
+    place = st.empty()
+
+    def drawn(draw_map: Callable[..., Heatmap], words: str, *key) -> Heatmap:
+        kept = _kept(analysis.opened.sha256, engine.key(model.card), method, target, *key)
+        if not kept:
+
+            def progress(done: int, total: int) -> None:
+                place.progress(done / total, f"{METHOD_WORDS[method]} of {words} …")
+
+            kept.append(draw_map(pixels, method, target, progress if method in SLOW else None))
+        return kept[0]
+
+    pixels, target = analysis.opened.prepared.pixels, analysis.leans_to
+    with st.spinner("The copy forgets, and draws its heatmap …"):
+        before = drawn(model.heatmap, "the trained model", 0, 0)
+        after = before
+        if depth:
+            after = drawn(
+                lambda *given: _copy(model, depth, draw).heatmap(*given), "the copy", depth, draw
+            )
+    place.empty()
+    return before, after
+
+
+@st.cache_resource(scope="session", max_entries=64, show_spinner=False)
+def _kept(
+    sha256: str, key: str, method: Method, target: int, depth: int, draw: int
+) -> list[Heatmap]:
+    """A place for a heatmap, empty at first: a cached function may not draw on a progress bar."""
+    return []
 
 
 def _net(model: Detector) -> keras.Model:

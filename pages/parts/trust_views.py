@@ -38,7 +38,9 @@ def show(card: Card) -> None:
         {
             "Method": [(WORDS | BASELINES)[m] for m in shown],
             "Hits the patch that turned the answer": [hits(parts["planted"].get(m)) for m in shown],
+            "Its mass in that patch": [mass(parts["planted"].get(m)) for m in shown],
             "Beats a random order by": [gap(parts["curves"].get(m)) for m in shown],
+            "Beats an edge detector by": [gap(parts["curves"].get(m), "over_edges") for m in shown],
             "Like before when all is forgotten": [left(parts["randomised"].get(m)) for m in shown],
         },
         border="horizontal",
@@ -48,6 +50,8 @@ def show(card: Card) -> None:
     limit = (evidence.read(FILE) or {}).get("changes_below")
     for method in methods:
         st.markdown(f"- {sentence(method, parts, limit)}")
+    for name in shown[len(methods) :]:
+        st.markdown(f"- **{BASELINES[name]}** {BLIND[name]}")
     st.caption(about(found, parts["planted"]))
     view = st.segmented_control(
         "Look closer",
@@ -69,8 +73,13 @@ def hits(row: dict | None) -> str:
     return "–" if share is None else f"{share:.0%} ({interval[0]:.0%} to {interval[1]:.0%})"
 
 
-def gap(row: dict | None) -> str:
-    both = dig(row, "over_random", "both", "mean")
+def mass(row: dict | None) -> str:
+    share = dig(row, "changed", "mass_share")
+    return "–" if share is None else f"{share:.0%}"
+
+
+def gap(row: dict | None, over: str = "over_random") -> str:
+    both = dig(row, over, "both", "mean")
     return "–" if both is None else f"{100 * both:+.1f} points, n={row['n']:,}"
 
 
@@ -140,16 +149,49 @@ def about(found: dict[str, Any], planted: Rows) -> str:
         parts.append(
             f"Of {found['planted']['n']:,} composites of validation images, the patch turned the "
             f"likelier side in {chance['n']:,}; a point at random would hit {chance['hit']:.0%} of "
-            "those. The strongest edge often is the patch's own rim: a seam that no real picture "
+            f"those, and a map that is the same everywhere has {chance['hit']:.0%} of its mass "
+            "there. The strongest edge often is the patch's own rim: a seam that no real picture "
             "has."
         )
+        parts.append(by_kind(planted))
     if near:
         best = max(near, key=near.get)
         parts.append(f"Within one pixel of the patch the best is {best}, with {near[best]:.0%}.")
     return " ".join(parts)
 
 
+def by_kind(planted: Rows) -> str:
+    """The best method where the verdict itself was reversed, and by which way round a patch was."""
+
+    def best(part: str) -> tuple[str, dict[str, Any]]:
+        found = {WORDS[m]: dig(r, part) or {} for m, r in planted.items() if m in WORDS}
+        found = {w: f for w, f in found.items() if f.get("hit_share") is not None}
+        return max(found.items(), key=lambda item: item[1]["hit_share"], default=("", {}))
+
+    parts = []
+    name, found = best("reversed")
+    if found:
+        low, high = found["hit_interval_95"]
+        parts.append(
+            f"Where it reversed the verdict itself (n={found['n']}), the best is {name} with "
+            f"{found['hit_share']:.0%} ({low:.0%} to {high:.0%})."
+        )
+    name, found = best("changed")
+    ways = {"FAKE": "AI-generated patches in photographs", "REAL": "photographs' in AI-generated"}
+    each = {words: dig(found, "by_patch", word) or {} for word, words in ways.items()}
+    if all(part.get("hit_share") is not None for part in each.values()):
+        said = (f"{words} {p['hit_share']:.0%} of {p['n']}" for words, p in each.items())
+        parts.append(f"Of the likelier side, {name} finds {', '.join(said)}.")
+    return " ".join(parts)
+
+
 BASELINES = {"centre": "Always the middle", "edges": "The strongest edge"}
+BLIND = {
+    "centre": "is a blob that sees no image and knows no model. Patches often cover the middle, so "
+    "a method has to beat it.",
+    "edges": "sees the image and knows no model. A pasted patch has a rim, so a method has to beat "
+    "it, too.",
+}
 
 
 def show_curves(found: Rows) -> None:

@@ -57,13 +57,11 @@ def show(analysis: Analysis, model: Detector) -> None:
     after = cover.apply(changed)[0] if cover else changed[0]
     p_fake = curve(pixels, model.card, change, cover)
     now = 1 + (change.settings.index(setting) if change else 0)
-    strange = strangeness(after, model) if analysis.in_domain else analysis.doubts
-    verdict = model.card.calibration.verdict(p_fake[now])
+    before = analysis.verdict, analysis.doubts
     show_readings(
         (pixels, after),
         (p_fake[0], p_fake[now]),
-        (analysis.verdict, Verdict.UNCERTAIN if strange else verdict),
-        strange,
+        (before, answer(after, model) if analysis.in_domain else before),
     )
     everybody = st.toggle("Ask every model", key="what_if_all", **KEEP)
     answers = ask_all(pixels, after, change, cover, model.card.name) if everybody else {}
@@ -165,24 +163,24 @@ def ask_all(
     return found
 
 
-def strangeness(pixels: np.ndarray, model: Detector) -> tuple[str, ...]:
-    return _strangeness(sha256(pixels), engine.key(model.card), pixels, model)
+def answer(pixels: np.ndarray, model: Detector) -> tuple[Verdict, tuple[str, ...]]:
+    """What the app would say to a file of these pixels, and why if it can't tell."""
+    return _answer(sha256(pixels), engine.key(model.card), pixels, model)
 
 
 @st.cache_data(scope="session", max_entries=128, show_spinner=False)
-def _strangeness(sha256: str, key: str, _pixels, _model) -> tuple[str, ...]:
-    return _model.strange(_pixels)
+def _answer(sha256: str, key: str, _pixels, _model) -> tuple[Verdict, tuple[str, ...]]:
+    return _model.answer(_pixels)
 
 
 def show_readings(
     images: tuple[np.ndarray, np.ndarray],
     readings: tuple[float, float],
-    verdicts: tuple[Verdict, Verdict],
-    strange: Sequence[str],
+    answers: tuple[tuple[Verdict, Sequence[str]], tuple[Verdict, Sequence[str]]],
 ) -> None:
-    """Both images with the answers the app gives; ``strange`` says why not to the second."""
-    for column, title, pixels, p, verdict in zip(
-        st.columns(2, wrap=False), ("As it is", "Changed"), images, readings, verdicts, strict=True
+    """Both images with the answers the app gives, and why it gives none."""
+    for column, title, pixels, p, (verdict, _) in zip(
+        st.columns(2, wrap=False), ("As it is", "Changed"), images, readings, answers, strict=True
     ):
         with column:
             st.markdown(f"{title}  \n**{HEADLINES[verdict]}**")
@@ -192,13 +190,19 @@ def show_readings(
                 alt=f"{title}: the {len(pixels)}x{len(pixels)} pixels that the model sees",
                 caption=f"the model's reading: {percent(p)} AI-generated",
             )
+    (_, first), (_, second) = answers
+    if first == second:
+        whys = {"Why no answer to either": first}
+    else:
+        whys = {"Why none to the image as it is": first, "Why none to the changed image": second}
+    for why, doubts in whys.items():
+        if doubts:
+            st.caption(
+                f":material/help: {why}: {' '.join(doubts)} The reading under it is what the model "
+                "makes of it all the same."
+            )
     if np.array_equal(*images):
         st.caption("At this setting no pixel is changed.")
-    elif strange:
-        st.caption(
-            f":material/help: Why not to the changed image: {strange[0]} The reading under it is "
-            "what the model makes of it all the same."
-        )
 
 
 def show_curve(

@@ -149,8 +149,9 @@ with st.expander("How to read this"):
 - **Limits**: the promise is about images like those of CIFAKE. A large picture, reduced, looks
   much the same to a person and is something else to a model. A gate turns most strange images
   away; what it lets through by mistake is in the table.
-- **Stress**: pictures get saved, sent, shrunk and blurred on their way. Here every test image was
-  changed in one way, and the models had to answer again, with nothing adapted.
+- **Stress**: pictures get saved, sent, shrunk and blurred on their way. Here test images, all or
+  some drawn at random, were changed in one way, and the models had to answer again, with nothing
+  adapted.
 - Every figure is read from files that `python -m train.evaluate` wrote.
 """
     )

@@ -53,7 +53,8 @@ def test_every_sample_gets_an_answer(app, name):
 def test_the_raw_reading_of_a_strange_image_is_behind_a_click(app):
     press_sample(app.run(), "Rings")
     assert "raw reading" not in words(app)
-    app.toggle("raw").set_value(True).run()
+    (raw,) = [t for t in app.toggle if t.key and t.key.startswith("raw-")]
+    raw.set_value(True).run()
     assert "raw reading" in words(app)
     assert "not a verdict" in words(app)
 

@@ -36,8 +36,11 @@ def made_up(**changes) -> dict:
     """Two methods of lens: one that is right, and one that is an edge detector in disguise."""
 
     def planted(method: str, share: float) -> dict:
-        changed = {"n": 40, "hit_share": share, "hit_interval_95": [share - 0.1, share + 0.1]}
-        return {"method": method, "n": 100, "changed": changed | {"near_share": share}}
+        hits = {"hit_share": share, "hit_interval_95": [share - 0.1, share + 0.1]}
+        by_patch = {"FAKE": {"n": 30} | hits, "REAL": {"n": 10, "hit_share": share / 3}}
+        more = {"near_share": share, "mass_share": share / 2, "by_patch": by_patch}
+        both = {"changed": {"n": 40} | hits | more, "reversed": {"n": 20} | hits}
+        return {"method": method, "n": 100} | both
 
     def curves(method: str, both: float | None = None) -> dict:
         row = {
@@ -50,7 +53,8 @@ def made_up(**changes) -> dict:
         }
         if both is not None:
             gap = {"n": 100, "mean": both, "interval_95": [both - 0.01, both + 0.01]}
-            row["over_random"] = {"both": gap}
+            less = gap | {"mean": both - 0.02}
+            row |= {"over_random": {"both": gap}, "over_edges": {"both": less}}
         return row
 
     def randomised(method: str, last: float) -> dict:
@@ -100,20 +104,29 @@ def test_a_row_and_a_sentence_for_each_method(start, folder):
     assert table.iloc[0].tolist() == [
         "Grad-CAM",
         "75% (65% to 85%)",
+        "38%",
         "+5.0 points, n=100",
+        "+3.0 points, n=100",
         "0.05, passes, n=32",
     ]
-    assert table.iloc[1, 3] == "0.95, fails, n=32"
+    assert table.iloc[1, 5] == "0.95, fails, n=32"
     said = words(app)
     assert table.iloc[2].tolist()[:2] == ["Always the middle", "45% (35% to 55%)"]
     assert (
         "**Grad-CAM** points into the patch 75% of the time where it turned the likelier side "
-        "(n=40), more often than always the middle would (45%); it orders pixels better than "
+        "(n=40) and 75% where it reversed the verdict (n=20), more often than always the middle "
+        "would (45%); it orders pixels better than "
         "chance; and it changes when the model forgets, as it should." in said
     )
-    assert "25% of the time where it turned the likelier side (n=40), not clearly more" in said
+    assert "25% where it reversed the verdict (n=20), not clearly more" in said
     assert "worse than chance; but its maps still resemble the first ones (0.95, limit 0.5)" in said
     assert "a point at random would hit 16% of those" in said
+    assert "has 16% of its mass there" in said
+    assert "(n=20), the best is Grad-CAM with 75% (65% to 85%)." in said
+    assert (
+        "Grad-CAM finds AI-generated patches in photographs 75% of 30, photographs' in AI" in said
+    )
+    assert "**The strongest edge** sees the image and knows no model." in said
     assert app.expander[0].label == "How to read this"
 
 
@@ -140,7 +153,7 @@ def test_what_was_not_measured_is_a_sentence(start, tmp_path, what):
         (tmp_path / "explanations.json").write_text(json.dumps(content))
     app = start(tmp_path)
     if what == "half of it":
-        assert app.table[0].value.iloc[0, 2] == "–"
+        assert app.table[0].value.iloc[0, 3] == "–"
         assert "Deletion and insertion were not measured" in words(app)
     else:
         assert "`python -m train.explanations --model lens`" in app.info[0].value

@@ -3,6 +3,7 @@
 import json
 import shutil
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import hostile
@@ -116,15 +117,39 @@ def test_the_changed_image_gets_the_answer_that_it_would_get_as_a_file(app):
     pick(press(app, "Clouds"), CHANGES["noise"])
     app.select_slider(key="what_if_noise_32").set_value(0.0).run()
     assert words(app).count(HEADLINES[Verdict.REAL]) == 2
-    assert "Why not to the changed image" not in words(app)
+    assert "Why no" not in words(app)
     app.select_slider(key="what_if_noise_32").set_value(0.03).run()
     detector = pipeline.load("lens")
     (clouds,) = [sample for sample in samples() if sample.name == "Clouds"]
     pixels = detector.open(clouds.png).prepared.pixels
-    reason = detector.strange(CHANGES["noise"].apply(pixels[None], 0.03)[0])[0]
+    verdict, reasons = detector.answer(CHANGES["noise"].apply(pixels[None], 0.03)[0])
+    assert verdict is Verdict.UNCERTAIN
     assert words(app).count(HEADLINES[Verdict.REAL]) == 1
     assert words(app).count(HEADLINES[Verdict.UNCERTAIN]) == 1
-    assert f"Why not to the changed image: {reason}" in words(app)
+    assert f"Why none to the changed image: {' '.join(reasons)}" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "reason"),
+    [({"real_to": 0.0, "fake_from": 1.0}, "too thin"), ({}, "turns the verdict round: mirrored")],
+)
+def test_an_image_as_it_is_gets_one_answer_and_its_reason(app, monkeypatch, thresholds, reason):
+    """The two pictures of an unchanged image are one picture."""
+    detector = pipeline.load("lens")
+    monkeypatch.setattr(
+        detector,
+        "card",
+        replace(detector.card, calibration=replace(detector.card.calibration, **thresholds)),
+    )
+    if not thresholds:
+        shaky = Stability(Verdict.REAL, 13, ("mirrored",), (), (0.0,) * 14)
+        monkeypatch.setattr(pipeline, "stability", lambda *_: shaky)
+    pick(press(app, "Clouds"), CHANGES["noise"])
+    app.select_slider(key="what_if_noise_32").set_value(0.0).run()
+    assert not app.exception
+    assert words(app).count(HEADLINES[Verdict.UNCERTAIN]) == 2
+    (why,) = [c.value for c in app.caption if "Why no answer to either" in c.value]
+    assert reason in why
 
 
 def test_a_large_image_is_read_with_a_warning(app):
@@ -132,7 +157,7 @@ def test_a_large_image_is_read_with_a_warning(app):
     assert not app.exception
     assert "Only images of exactly 32x32 pixels" in words(app)
     assert "raw reading, not a verdict" in words(app)
-    assert "Why not to the changed image: Only images of exactly" in words(app)
+    assert "Why no answer to either: Only images of exactly" in words(app)
     assert app.select_slider
 
 

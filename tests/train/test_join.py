@@ -62,6 +62,7 @@ def test_a_pair_ships_like_any_run_and_says_what_it_is_made_of(pair, finished, d
         engine, model = artifacts.load_engine(card), artifacts.load_keras(card)
         curve = json.loads((export.evidence_dir() / "pair_training.json").read_text())
     assert card.builder_arguments == {"widths": [8, 16, 16], "nets": 2, "mirror": True}
+    assert card.title == "pair; 2 of them, averaged"
     assert card.raw["parameters"] == 2 * plain(finished).count_params() - 1  # one bias for two
     assert np.abs(engine.logits(IMAGES) - logits(model, IMAGES)).max() <= 1e-3
     training = card.raw["training"]

@@ -35,8 +35,11 @@ def lab(*arguments: str, **env: str) -> str:
 
 def test_list_names_every_recipe_with_its_parameters():
     text = lab("--list")
-    for name in RECIPE_NAMES:
-        assert f"{name}: " in text
+    paragraphs = dict(p.split(": ", 1) for p in text.strip().split("\n\n"))
+    assert list(paragraphs) == RECIPE_NAMES
+    for said in paragraphs.values():
+        keys = [line.split()[0] for line in said.splitlines()[1:]]
+        assert keys == ["parameters", "epochs", "source", "cost", "expect"]
     assert "473,569" in text
     assert "24,146,305" in text
 

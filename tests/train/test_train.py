@@ -15,6 +15,7 @@ from runs import Run, assert_same_result, checkpointed, finished, log, weights
 from cifake_core import dataset
 from train import checkpoint
 from train.config import load_recipe
+from train.train import some
 
 EPOCH, STEPS = 11, 11 * 6  # small.toml on tiny_cifake: 180 rows in batches of 16, 6 epochs
 LOGGED = sorted({*range(3, STEPS + 1, 3), *range(EPOCH, STEPS + 1, EPOCH)})
@@ -155,3 +156,14 @@ def test_killed_run_ends_like_an_undisturbed_one(whole, tiny_cifake, tmp_path):
 def test_small_recipe_is_what_the_numbers_above_say():
     config = load_recipe(str(Path(__file__).with_name("small.toml")))
     assert (config.epochs, config.batch_size, config.checkpoint_every) == (6, 16, 3)
+
+
+def test_a_limit_keeps_the_labels_shares():
+    labels = np.r_[np.zeros(60, np.uint8), np.ones(40, np.uint8)]
+    rows = np.arange(10, 90)  # 50 fake, 30 real
+    chosen = some(rows, labels, 16, seed=3)
+    assert len(set(chosen)) == 16
+    assert set(chosen) <= set(rows)
+    assert (labels[chosen] == 0).sum() == 10
+    assert not np.array_equal(np.sort(chosen), np.sort(some(rows, labels, 16, seed=4)))
+    assert sorted(some(rows, labels, 1000, seed=3)) == sorted(rows)
