@@ -2,15 +2,20 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import hostile
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from cifake_core import pipeline
 from cifake_core.artifacts import read_card
+from cifake_core.calibration import Verdict
 from cifake_core.explain import Method
 from cifake_core.samples import samples
+from cifake_core.stability import Stability
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWERS = ("photograph", "AI-generated", "Can't tell")
@@ -57,6 +62,28 @@ def test_the_raw_reading_of_a_strange_image_is_behind_a_click(app):
     raw.set_value(True).run()
     assert "raw reading" in words(app)
     assert "not a verdict" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "reason"),
+    [
+        ({"real_to": 0.0, "fake_from": 1.0}, "The evidence for either answer is too thin: this"),
+        ({}, "means nothing to a person turns the verdict round: mirrored, JPEG 90."),
+    ],
+    ids=["thin", "shaky"],
+)
+def test_cant_tell_comes_with_its_reason(app, monkeypatch, thresholds, reason):
+    st.cache_data.clear()  # all AppTests are one session
+    model = pipeline.load("lens")
+    calibration = replace(model.card.calibration, **thresholds)
+    monkeypatch.setattr(model, "card", replace(model.card, calibration=calibration))
+    if not thresholds:
+        shaky = Stability(Verdict.REAL, 12, ("mirrored", "JPEG 90"), (), (0.0,) * 14)
+        monkeypatch.setattr(pipeline, "stability", lambda *_: shaky)
+    press_sample(app.run(), "Clouds")
+    assert "Can't tell" in app.header[0].value
+    (warning,) = [w.value for w in app.warning]
+    assert reason in warning
 
 
 def test_what_an_answer_promises_is_said(app):
