@@ -82,8 +82,8 @@ def throughput(data: dataset.Dataset) -> None:
     report("training `lens` at its heaviest augmentation, share of bare forward and backward",
            f"{np.median(loop):,.0f} / {np.median(bare):,.0f} images a second = {share:.0%}",
            "at least 90 %", share >= 0.9)  # fmt: skip
-    report("  that augmentation alone, on one thread, over the training",
-           f"{made:,.0f} / {np.median(loop):,.0f} images a second = {made / np.median(loop):.0f}x",
+    report("  that augmentation alone, on one thread, as a multiple of the training's rate",
+           f"{made:,.0f} / {np.median(loop):,.0f} images a second = {made / np.median(loop):.1f}x",
            "above 1x", made > np.median(loop))  # fmt: skip
 
 

@@ -7,6 +7,7 @@ Fooocus, SwarmUI, NovelAI, Midjourney), IPTC's Digital Source Type vocabulary
 
 from __future__ import annotations
 
+import json
 import re
 
 _KEYWORDS = {
@@ -99,21 +100,29 @@ def trace(keyword: str, text: str) -> str | None:
 _NODE = re.compile(r"\"(?:class_type|type)\"\s{0,9}:\s{0,9}\"([\w .()/|+-]{1,60})\"")
 _MODEL = re.compile(r"\"(?:ckpt_name|unet_name|model_name)\"\s{0,9}:\s{0,9}\"([^\"]{1,120})\"")
 _SAMPLER = re.compile(r"\"sampler(?:_name)?\"\s{0,9}:\s{0,9}\"([\w+. -]{1,60})\"")
-_PROMPT = re.compile(r"\"text\"\s{0,9}:\s{0,9}\"([^\"]{1,300})")  # up to the first quotation mark
+_TEXT = re.compile(r"\"text\"\s{0,9}:\s{0,9}(\"(?:[^\"\\]|\\.){1,300}\")")
 
 
 def gist(text: str) -> str:
-    """A workflow's prompt, models, sampler and steps, which JSON would hide; else the text."""
+    """A workflow's text, models, sampler and steps, which JSON would hide; else the text."""
     nodes = list(dict.fromkeys(_NODE.findall(text)))
     if not nodes or ("class_type" not in text and '"nodes"' not in text):
         return text
     models = list(dict.fromkeys(_MODEL.findall(text)))[:3]
-    prompt, sampler = _PROMPT.search(text), _SAMPLER.search(text)
+    first, sampler = _TEXT.search(text), _SAMPLER.search(text)
     return "; ".join(
         [
-            *([f"prompt “{prompt[1]}”"] if prompt else []),
+            # Whether it is what was wanted or what was not is in the nodes' wiring.
+            *([f"first text “{_unquoted(first[1])}”"] if first else []),
             *(f"model {name}" for name in models),
             *([f"sampler {sampler[1]}"] if sampler else []),
             "steps: " + ", ".join(nodes[:8]) + (" …" if len(nodes) > 8 else ""),
         ]
     )
+
+
+def _unquoted(literal: str) -> str:
+    try:
+        return " ".join(json.loads(literal, strict=False).split())
+    except ValueError:  # a wrong escape
+        return literal[1:-1]

@@ -158,9 +158,9 @@ def test_names_of_generators():
     assert gist('{"type": "a"}') == '{"type": "a"}'
     named = json.loads(COMFY)
     named["3"]["inputs"]["sampler_name"] = "dpmpp_2m"
-    named["6"] = {"class_type": "CLIPTextEncode", "inputs": {"text": "a cat, asleep"}}
+    named["6"] = {"class_type": "CLIPTextEncode", "inputs": {"text": 'a "cat",\nasleep é'}}
     assert gist(json.dumps(named)) == (
-        "prompt “a cat, asleep”; model sd14.safetensors; sampler dpmpp_2m; "
+        'first text “a "cat", asleep é”; model sd14.safetensors; sampler dpmpp_2m; '
         "steps: KSampler, CheckpointLoaderSimple, CLIPTextEncode"
     )
 

@@ -26,7 +26,7 @@ from cifake_core.predict import Engine
 from cifake_core.progress import progress_bar
 from train.config import load_recipe
 from train.convert import to_onnx
-from train.export import evidence_dir, load_run, predict, read_run, write_json
+from train.export import evidence_dir, load_run, predict, read_run, seeds_of, write_json
 
 FILE = "ablations.json"
 LABELS = ("JPEG 40", "noise 0.10", "blur 0.6")
@@ -91,9 +91,11 @@ def measure(
     plain = [{k: v for k, v in r["config"].items() if k != "seed"} for r in records]
     if any(config != plain[0] for config in plain):
         raise ConfigError("Runs of one row must differ in nothing but the seed.")
-    seeds = [record["config"]["seed"] for record in records]
-    if len(set(seeds)) != len(seeds):
+    seeds = [seeds_of(record) for record in records]
+    if len({str(seed) for seed in seeds}) != len(seeds):
         raise ConfigError("Runs of one row must have different seeds.")
+    if not trained_by and any("parts" in record for record in records):
+        raise ConfigError("Of joined nets --command must say how they were trained.")
     trained_by = trained_by or command(records[0])  # of the first seed
     rows = dataset.validation_indices(data.train)
     images, is_fake = data.train.images[rows], data.train.labels[rows] == FAKE

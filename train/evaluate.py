@@ -27,7 +27,7 @@ from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
 from cifake_core.perturb import STRESS
 from cifake_core.predict import CHUNK, Engine, cores
 from cifake_core.progress import Progress, progress_bar
-from train.export import UNCALIBRATED, evidence_dir, export, predict, write_json
+from train.export import UNCALIBRATED, evidence_dir, export, predict, seeds_of, write_json
 from train.gate import distances
 
 
@@ -105,7 +105,7 @@ def evaluate(
         + (f" --stress-images {stress_images}" if stress_images else ""),
         **card.identity,
         "data_sha256": data.sha256,
-        "seeds": [seeds(card.raw["training"])],
+        "seeds": [seeds_of(card.raw["training"])],
         "cost": {
             "parameters": card.raw["parameters"],
             "weights_bytes": card.weights_bytes,
@@ -139,12 +139,6 @@ def evaluate(
     results = {k: evidence["test"][k] for k in ("official", "leak_free")}
     write_json(artifacts.models_dir() / name / artifacts.CARD, card.raw | {"results": results})
     return evidence
-
-
-def seeds(training: dict) -> int | list[int]:
-    """Of the run that a card describes; a list where several nets were joined."""
-    parts = training.get("parts")
-    return [p["config"]["seed"] for p in parts] if parts else training["config"]["seed"]
 
 
 def time_again(name: str) -> None:

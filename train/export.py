@@ -140,8 +140,14 @@ def remark(record: dict[str, Any]) -> str:
     parts = record.get("parts", [])
     words = [REMARK] if any(r["config"].get("ema") for r in parts or [record]) else []
     if parts:
-        words.append(f"{len(parts)} nets were trained apart, one after the other; a stroke each.")
+        words.append(f"{len(parts)} nets were trained apart: a stroke each.")
     return " ".join(words)
+
+
+def seeds_of(training: dict[str, Any]) -> int | list[int]:
+    """The seed of a run's record or of a card's; a list where several nets were joined."""
+    parts = training.get("parts")
+    return [p["config"]["seed"] for p in parts] if parts else training["config"]["seed"]
 
 
 def made(model: keras.Model, data: dataset.Dataset) -> tuple[dict[str, bytes], dict[str, Any]]:

@@ -3,8 +3,9 @@
 A part is a finished run's folder or the name of a model that ships, all of one architecture whose
 builder takes ``nets`` (``lens``, ``lens_large``). The folder that is written exports like any run:
 ``python -m train.evaluate --model lens --run runs/joined``. The joint logit is the mean of the
-parts' logits. What two nets get wrong differs, more so if they were trained differently, so the
-mean is right more often than either (Lakshminarayanan et al. 2017, arXiv:1612.01474).
+parts' logits, with ``--mirror`` of every other part's for the mirror image; ``export_args`` of the
+parts are left aside. What two nets get wrong differs, more so if they were trained differently, so
+the mean is right more often than either (Lakshminarayanan et al. 2017, arXiv:1612.01474).
 """
 
 from __future__ import annotations
@@ -52,13 +53,12 @@ def join(parts: list[str], folder: Path, data: dataset.Dataset, mirror: bool = F
     """Write a finished run whose model is all parts at once.
 
     Raises:
-        ConfigError: fewer than two parts, parts of different shapes, a folder that holds something
-            else, or a part that is no finished run on this data. ArtifactError: a model that
-            cannot be used.
+        ConfigError: fewer than two parts, parts of different shapes, a folder that holds a run, or
+            a part that is no finished run on this data. ArtifactError: a model that cannot be used.
     """
     if len(parts) < 2:
         raise ConfigError("It takes two parts or more.")
-    if (folder / "checkpoint.json").exists():
+    if (folder / "config.json").exists():
         raise ConfigError(f"{folder} holds a run; choose another --run.")
     found = [_opened(part, data) for part in parts]
     records = [record for record, _, _ in found]
@@ -85,12 +85,14 @@ def join(parts: list[str], folder: Path, data: dataset.Dataset, mirror: bool = F
         "git_commit": records[-1]["git_commit"],
         "parts": [{k: r[k] for k in OF_RUN if k in r} for r in records],
     }
-    write = {"config.json": record, "result.json": result | {"parameters": model.count_params()}}
-    for name, value in write.items():
-        checkpoint.replace(folder / name, json.dumps(value, indent=1).encode())
     curve = [entry | {"net": n} for n, (_, _, c) in enumerate(found, start=1) for entry in c]
-    lines = "".join(json.dumps(entry) + "\n" for entry in curve)
-    checkpoint.replace(folder / "metrics.jsonl", lines.encode())
+    result |= {"parameters": model.count_params()}
+    for name, text in {
+        "config.json": json.dumps(record, indent=1),
+        "metrics.jsonl": "".join(json.dumps(entry) + "\n" for entry in curve),
+        "result.json": json.dumps(result, indent=1),  # last: it says that the run is finished
+    }.items():
+        checkpoint.replace(folder / name, text.encode())
     print(f"{folder}: validation accuracy {result['validation_accuracy']:.4f}")
 
 

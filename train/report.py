@@ -207,8 +207,8 @@ def heatmaps() -> list[str]:
             f"- `{record['name']}`: `{record['command']}`; "
             + (
                 f"{METHODS[checked['method']]} maps of {checked['rows'][0]['n']} images "
-                "cross-checked with Quantus, all figures equal to "
-                f"{max(r['largest_difference'] for r in checked['rows']):.0e}."
+                "cross-checked with Quantus: no figure differs by more than "
+                f"{max(r['largest_difference'] for r in checked['rows']):g}."
                 if checked
                 else "not cross-checked with Quantus yet."
             )

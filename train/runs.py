@@ -58,17 +58,20 @@ def _versions() -> dict[str, str]:
 
 
 def _git_commit() -> str:
-    try:
-        result = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
+    """With ``-dirty``, as git describes it, where a tracked file was changed; "" outside of git."""
+
+    def git(*words: str) -> str:
+        folder = Path(__file__).parent
+        done = subprocess.run(
+            ["git", *words], cwd=folder, capture_output=True, text=True, check=True
         )
+        return done.stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return result.stdout.strip()
 
 
 class MetricLog:

@@ -34,11 +34,14 @@ def build_lens(
         dropout: rate before the dense unit; 0 leaves the layer out.
         mirror: run the same layers over the image and over its mirror image, and average the
             maps, the second ones mirrored back. Pooling and the dense unit are linear, so the
-            logit is the mean of both images' logits; twice the work, no more weights, and an
-            answer that does not change when the image is mirrored.
+            logit is the mean of both images' logits; twice the work, no more weights, and (of one
+            net) an answer that does not change when the image is mirrored.
         nets: so many nets of this shape, trained apart (see :mod:`train.join`), side by side. Their
             maps lie behind each other in ``features``, and the logit is the mean of theirs. With
             ``mirror`` the first sees the image, the second its mirror image, and so on in turns.
+
+    Raises:
+        ValueError: fewer than one net.
     """
     return residual_net("lens", image_size, widths, blocks, dropout, mirror, nets)
 

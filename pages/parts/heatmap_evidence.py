@@ -30,13 +30,16 @@ def rows(found: dict[str, Any], part: str) -> Rows:
 
 def warning(card: Card, method: Method) -> str:
     """A sentence unless the map clearly changed when the model forgot all it had learned."""
+    said = forgets(card, method)
+    return said and f" :material/warning: {said[:-1]} (see “Can you believe a heatmap?”)."
+
+
+def forgets(card: Card, method: Method) -> str:
+    """Whether the method's map is about what was learned, in a sentence; "" if it clearly is."""
     row = rows(of(card) or {}, "randomised").get(str(method))
     if row is None or row.get("passes", True):
         return ""
-    said = "it is not clear that it changes enough"
+    said = "it is not clear that the map changes enough"
     if row["passes"] is False:
-        said = "it changed too little"
-    return (
-        f" :material/warning: Of this model {said} when all that was learned is made random (see "
-        "“Can you believe a heatmap?”)."
-    )
+        said = "the map changed too little"
+    return f"Of this model {said} when all that was learned was made random."

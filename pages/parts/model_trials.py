@@ -213,12 +213,20 @@ def show_training(models: Models) -> None:
             plots.as_percent(figure, "y").update_yaxes(
                 range=[min(of[-1][key] for of in kept.values()) - 0.08, 1]
             )
-        ends = ", ".join(f"{n} {of[-1][key]:.4g}" for n, of in kept.items())
+        ends = ", ".join(
+            f"{n} {' and '.join(f'{value:.4g}' for value in last_of_each(of, key))}"
+            for n, of in kept.items()
+        )
         plots.show(
             figure, f"training-{key}", f"{words} over the epochs; at the end: {ends}", caption
         )
     for remark in dict.fromkeys(r for m in models if (r := dig(m.training, "remark"))):
         st.caption(remark)
+
+
+def last_of_each(rows: list[dict], key: str) -> list[float]:
+    """A value at the end of each net's rows; most models are of one net."""
+    return list({row.get("net"): row[key] for row in rows}.values())
 
 
 def stroke(rows: list[dict], key: str) -> Line:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from cifake_core.pipeline import Analysis, Detector
 from cifake_core.progress import Progress
 from cifake_core.shelf import Shelf
 from pages.parts import engine, pictures
-from pages.parts.heatmap_evidence import warning
+from pages.parts.heatmap_evidence import forgets
 from pages.parts.words import TARGETS
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
         st.error("TensorFlow could not be loaded, so nothing can be made to forget.")
         return
     with st.spinner("Getting a copy of the model …"):  # seen only if it takes time
-        layers = [group[0] for group in randomise.learned(_net(model))]
+        layers = _layers(engine.key(model.card), model)
     method = st.pills(
         "Method",
         METHODS,
@@ -79,8 +78,8 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
         key="trust-method",
         persist_state="session",
     )
-    if remark := warning(model.card, method):
-        st.caption(remark.strip())
+    if remark := forgets(model.card, method):
+        st.caption(f":material/warning: {METHOD_WORDS[method]}, over many images: {remark}")
     depth = st.slider(
         "How many layers forget, from the answer down",
         *(0, len(layers), min(1, len(layers))),
@@ -108,28 +107,26 @@ def _maps(
     analysis: Analysis, model: Detector, method: Method, depth: int, draw: int
 ) -> tuple[Heatmap, Heatmap]:
     """The trained model's heatmap and the copy's, with a bar while a slow method works."""
-    place = st.empty()
+    place, target = st.empty(), analysis.leans_to
 
-    def drawn(draw_map: Callable[..., Heatmap], words: str, *key) -> Heatmap:
-        kept = _kept(analysis.opened.sha256, engine.key(model.card), method, target, *key)
-        if not kept:
+    def bar(words: str) -> Progress | None:
+        def progress(done: int, total: int) -> None:
+            place.progress(done / total, f"{METHOD_WORDS[method]} of {words} …")
 
-            def progress(done: int, total: int) -> None:
-                place.progress(done / total, f"{METHOD_WORDS[method]} of {words} …")
+        return progress if method in SLOW else None
 
-            kept.append(draw_map(pixels, method, target, progress if method in SLOW else None))
-        return kept[0]
-
-    pixels, target = analysis.opened.prepared.pixels, analysis.leans_to
     with st.spinner("The copy forgets, and draws its heatmap …"):
-        before = drawn(model.heatmap, "the trained model", 0, 0)
-        after = before
+        before = engine.heatmap(analysis, model, method, target, bar("the trained model"))
+        kept = [before]
         if depth:
-            after = drawn(
-                lambda *given: _copy(model, depth, draw).heatmap(*given), "the copy", depth, draw
-            )
+            sha256, key = analysis.opened.sha256, engine.key(model.card)
+            kept = _kept(sha256, key, method, target, depth, draw)
+        if not kept:
+            pixels = analysis.opened.prepared.pixels
+            copy = _copy(model, depth, draw)
+            kept.append(copy.heatmap(pixels, method, target, bar("the copy")))
     place.empty()
-    return before, after
+    return before, kept[0]
 
 
 @st.cache_resource(scope="session", max_entries=64, show_spinner=False)
@@ -138,6 +135,12 @@ def _kept(
 ) -> list[Heatmap]:
     """A place for a heatmap, empty at first: a cached function may not draw on a progress bar."""
     return []
+
+
+@st.cache_data(scope="session", max_entries=8, show_spinner=False)
+def _layers(key: str, _model) -> list[str]:
+    """What forgets at each step of the slider."""
+    return [group[0] for group in randomise.learned(_net(_model))]
 
 
 def _net(model: Detector) -> keras.Model:

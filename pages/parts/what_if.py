@@ -61,7 +61,7 @@ def show(analysis: Analysis, model: Detector) -> None:
     show_readings(
         (pixels, after),
         (p_fake[0], p_fake[now]),
-        (before, answer(after, model) if analysis.in_domain else before),
+        (before, answer(after, model) if analysis.opened.prepared.native else before),
     )
     everybody = st.toggle("Ask every model", key="what_if_all", **KEEP)
     answers = ask_all(pixels, after, change, cover, model.card.name) if everybody else {}
@@ -198,8 +198,8 @@ def show_readings(
     for why, doubts in whys.items():
         if doubts:
             st.caption(
-                f":material/help: {why}: {' '.join(doubts)} The reading under it is what the model "
-                "makes of it all the same."
+                f":material/help: {why}: {' '.join(doubts)} The reading under the picture is what "
+                "the model makes of it all the same."
             )
     if np.array_equal(*images):
         st.caption("At this setting no pixel is changed.")

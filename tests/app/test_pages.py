@@ -23,8 +23,10 @@ ANSWERS = ("photograph", "AI-generated", "Can't tell")
 
 @pytest.fixture
 def app(monkeypatch):
+    st.cache_data.clear()  # all AppTests are one session
     monkeypatch.chdir(ROOT)
-    return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    yield AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    st.cache_data.clear()
 
 
 def words(app) -> str:
@@ -73,7 +75,6 @@ def test_the_raw_reading_of_a_strange_image_is_behind_a_click(app):
     ids=["thin", "shaky"],
 )
 def test_cant_tell_comes_with_its_reason(app, monkeypatch, thresholds, reason):
-    st.cache_data.clear()  # all AppTests are one session
     model = pipeline.load("lens")
     calibration = replace(model.card.calibration, **thresholds)
     monkeypatch.setattr(model, "card", replace(model.card, calibration=calibration))

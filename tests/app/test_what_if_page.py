@@ -33,7 +33,8 @@ def app(monkeypatch):
     st.cache_data.clear()  # all AppTests are one session
     monkeypatch.chdir(ROOT)
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
-    return app.run().switch_page("pages/explain/what_if.py").run()
+    yield app.run().switch_page("pages/explain/what_if.py").run()
+    st.cache_data.clear()
 
 
 def press(app, name="Ball"):

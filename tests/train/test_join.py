@@ -10,7 +10,7 @@ from shipping import shipping_to
 
 from cifake_core import artifacts
 from cifake_core.errors import ArtifactError, ConfigError
-from train import cells, evaluate, export, join
+from train import cells, export, join
 from train.config import from_mapping
 from train.train import run
 
@@ -68,8 +68,8 @@ def test_a_pair_ships_like_any_run_and_says_what_it_is_made_of(pair, finished, d
     training = card.raw["training"]
     assert training["recipe"] == "small + small_hard"
     assert [p["config"]["noise"] for p in training["parts"]] == [0.0, 0.5]
-    assert evaluate.seeds(training) == [1, 7]
-    assert cells.runs([evaluate.seeds(training)]) == "1 (seeds 1 and 7, joined)"
+    assert export.seeds_of(training) == [1, 7]
+    assert cells.runs([export.seeds_of(training)]) == "1 (seeds 1 and 7, joined)"
     assert {row["net"] for row in curve["metrics"]} == {1, 2}
     assert "2 nets" in curve["remark"]
 
@@ -96,10 +96,18 @@ def test_what_cannot_be_joined_is_refused_in_a_sentence(pair, finished, other, d
         join.join([str(pair), str(pair)], tmp_path / "new", data)
     with pytest.raises(ArtifactError, match="no model of that name"):
         join.join([str(finished), "nothing_here"], tmp_path / "new", data)
-    wider = shutil.copytree(other, tmp_path / "wider")
-    record = json.loads((wider / "config.json").read_text())
-    record["config"]["model_args"] = {"widths": [8, 16, 32]}
-    (wider / "config.json").write_text(json.dumps(record))
-    with pytest.raises((ConfigError, ArtifactError)):
-        join.join([str(finished), str(wider)], tmp_path / "new", data)
+    elsewhere = shutil.copytree(other, tmp_path / "elsewhere")
+    record = json.loads((elsewhere / "config.json").read_text())
+    (elsewhere / "config.json").write_text(json.dumps(record | {"data_sha256": "0"}))
+    with pytest.raises(ConfigError, match="other data"):
+        join.join([str(finished), str(elsewhere)], tmp_path / "new", data)
+    short = {"epochs": 1, "validate_every": 1, "export_args": {}}
+    for name, changes, sentence in (
+        ("wider", {"model_args": {"widths": [8, 16, 32]}}, "one architecture"),
+        ("paper_cnn", {"model": "paper_cnn", "model_args": {"dense": 8}}, "takes no nets"),
+    ):
+        assert run(from_mapping(SMALL | short | changes), data, tmp_path / name) == 0
+        both = [finished if name == "wider" else tmp_path / name, tmp_path / name]
+        with pytest.raises(ConfigError, match=sentence):
+            join.join([str(part) for part in both], tmp_path / "new", data)
     assert not (tmp_path / "new").exists()

@@ -15,6 +15,7 @@ from runs import ROOT, Run, assert_same_result, finished, log
 
 from cifake_core.errors import ConfigError
 from cifake_core.models import build
+from train import runs as record
 from train.compile import load_initial_weights
 from train.config import RECIPES, from_mapping, load_recipe
 
@@ -141,3 +142,23 @@ def test_recipes_say_what_they_are():
 
         assert read_recipe(name)["about"]["what"]
         assert load_recipe(name).model in name or name == "lens_fast"
+
+
+def test_a_run_says_from_which_commit_and_whether_it_was_changed(tmp_path, monkeypatch):
+    def git(*words: str) -> str:
+        who = ("-c", "user.name=A", "-c", "user.email=a@b.c")
+        command = ["git", *who, *words]
+        return subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    monkeypatch.setattr(record, "__file__", str(tmp_path / "runs.py"))
+    git("init")
+    (tmp_path / "a.txt").write_text("one")
+    git("add", "a.txt")
+    git("commit", "-m", "one")
+    head = git("rev-parse", "HEAD")
+    (tmp_path / "untracked.txt").write_text("a run's own files are no change")
+    assert record._git_commit() == head
+    (tmp_path / "a.txt").write_text("two")
+    assert record._git_commit() == f"{head}-dirty"
