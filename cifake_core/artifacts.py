@@ -246,7 +246,8 @@ def load_all_weights(model: keras.Model, path: Path) -> None:
     except Exception as error:  # h5py and Keras raise what they like here
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ArtifactError(f"{path.name} does not fit the architecture: {reason}") from None
-    missing = [w.path for w in model.weights if not np.isfinite(np.asarray(w.value)).all()]
+    read = zip(model.weights, model.get_weights(), strict=True)
+    missing = [w.path for w, array in read if not np.isfinite(array).all()]
     if missing:
         raise ArtifactError(f"{path.name} lacks {len(missing)} weights, the first: {missing[0]}.")
 

@@ -34,7 +34,7 @@ class CaffeColours(layers.Layer):
 
     def call(self, x):
         x = keras.ops.cast(x, "float32")
-        return x[..., ::-1] - keras.ops.array([103.939, 116.779, 123.68], "float32")
+        return keras.ops.flip(x, axis=-1) - keras.ops.array([103.939, 116.779, 123.68], "float32")
 
 
 def backbone(**arguments) -> keras.Model:

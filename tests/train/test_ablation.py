@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -185,9 +186,27 @@ def test_a_shipped_model_has_a_row_too(evidence, data, monkeypatch):
             return 10 - np.abs(np.diff(batch.astype(float), axis=2)).mean((1, 2, 3))
 
     monkeypatch.setattr(artifacts, "load_engine", lambda _: Smooth())
-    options = ["--what", "as shipped", "--model", "lens", "--data", str(data.root)]
+    options = ["--what", "as shipped", "--model", "paper_cnn", "--data", str(data.root)]
     assert ablation.main(options) == 0
     (row,) = json.loads(evidence.read_text())["rows"]
     assert row["validation_accuracy"] == 1
-    assert row["seeds"] == [artifacts.read_card("lens").raw["training"]["config"]["seed"]]
-    assert row["command"].startswith("python -m train.train --recipe lens")
+    assert row["seeds"] == [artifacts.read_card("paper_cnn").raw["training"]["config"]["seed"]]
+    assert row["command"].startswith("python -m train.train --recipe paper_cnn")
+
+
+def test_joined_nets_have_a_row_if_it_is_said_how_they_came_about(
+    evidence, data, monkeypatch, capsys
+):
+    parts = [{"config": {"seed": seed}} for seed in (7, 1)]
+    card = artifacts.read_card("paper_cnn")
+    training = card.raw["training"] | {"parts": parts, "config": {"model": "lens"}}
+    joined = replace(card, raw=card.raw | {"training": training})
+    monkeypatch.setattr(artifacts, "read_card", lambda _: joined)
+    options = ["--what", "pair", "--model", "paper_cnn", "--data", str(data.root)]
+    assert ablation.main(options) == 1
+    assert "--command must say how" in capsys.readouterr().err
+    assert not evidence.exists()
+    assert ablation.main([*options, "--command", "train both, then join"]) == 0
+    (row,) = json.loads(evidence.read_text())["rows"]
+    assert row["seeds"] == [[7, 1]]
+    assert row["command"] == "train both, then join"
