@@ -175,7 +175,7 @@ class Detector:
         if verdict is Verdict.UNCERTAIN:
             return verdict, doubts
         found = stability(self.engine.logits, self.card.calibration, pixels)
-        return (Verdict.UNCERTAIN, (_turned(found),)) if found.reversed else (verdict, ())
+        return (Verdict.UNCERTAIN, (found.doubt,)) if found.doubt else (verdict, ())
 
     def with_stability(self, analysis: Analysis) -> Analysis:
         """The same analysis with its stability; one that a tiny change reverses is uncertain."""
@@ -185,7 +185,7 @@ class Detector:
         analysis = replace(analysis, stability=found)
         if not found.reversed or analysis.verdict is Verdict.UNCERTAIN:
             return analysis
-        return doubted(analysis, _turned(found))
+        return doubted(analysis, found.doubt)
 
     def heatmap(
         self, pixels: np.ndarray, method: Method, target: int, progress: Progress | None = None
@@ -283,13 +283,6 @@ class Detector:
             notes=tuple(notes),
             opened=opened,
         )
-
-
-def _turned(found: Stability) -> str:
-    return (
-        "A change that means nothing to a person turns the verdict round: "
-        f"{', '.join(found.reversed)}."
-    )
 
 
 def megabytes(detector: Detector) -> float:

@@ -69,6 +69,16 @@ class Stability:
     p_fake: tuple[float, ...]
 
     @property
+    def doubt(self) -> str:
+        """Why the verdict does not stand, in a sentence; "" if nothing reverses it."""
+        if not self.reversed:
+            return ""
+        return (
+            "A change that means nothing to a person turns the verdict round: "
+            f"{', '.join(self.reversed)}."
+        )
+
+    @property
     def total(self) -> int:
         return len(self.p_fake)
 

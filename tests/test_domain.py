@@ -142,7 +142,7 @@ def test_the_data_set_s_own_images_are_at_home(real_cifake):
 def test_distances_that_are_no_numbers_are_far():
     detector = pipeline.load("lens")
     pixels = np.stack([texture(seed) for seed in range(2)])
-    features = np.full((2, 128), np.nan, np.float32)
+    features = np.full_like(detector.engine.logits_and_features(pixels)[1], np.nan)
     for reasons in detector.gate.judge(pixels, features):
         assert any("far from all that it saw" in reason for reason in reasons)
 

@@ -27,8 +27,9 @@ from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
 from cifake_core.perturb import STRESS
 from cifake_core.predict import CHUNK, Engine, cores
 from cifake_core.progress import Progress, progress_bar
-from train.export import UNCALIBRATED, evidence_dir, export, predict, seeds_of, write_json
+from train.export import UNCALIBRATED, evidence_dir, export, predict, write_json
 from train.gate import distances
+from train.runs import seeds_of
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -11,7 +11,6 @@ import json
 import platform
 import tempfile
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from cifake_core.preprocess import PREPROCESS_ID
 from train import checkpoint
 from train.convert import half_graph, half_weights, halved, to_onnx
 from train.gate import fit_gate
+from train.runs import remark, versions
 
 if TYPE_CHECKING:
     import keras
@@ -41,10 +41,6 @@ TITLES = {
     "mobilenet_v2": "mobilenet_v2: ImageNet's MobileNetV2 at 160x160",
     "resnet50": "resnet50: ResNet50 with a dense head, native 32x32",
 }
-REMARK = (
-    "Validation while training is of the averaged weights with the running statistics that batch "
-    "normalisation has of the raw ones, so it reads too low until the learning rate has fallen."
-)
 VERSIONS = ("keras", "tensorflow-cpu", "tensorflow", "jax", "torch", "numpy", "onnxruntime")
 # From this size on the kernels ship once, in the graph.
 ONCE_FROM = 40_000_000  # bytes of both files
@@ -114,7 +110,7 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
             **{k: record[k] for k in ("parts",) if k in record},
             "result": json.loads((run / "result.json").read_text()),
         },
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **versions(VERSIONS)},
     }
     write_json(folder / artifacts.CARD, card)
     write_json(
@@ -133,21 +129,6 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
 def title(name: str, arguments: dict[str, Any]) -> str:
     nets = arguments.get("nets", 1)
     return TITLES.get(name, name) + (f"; {nets} of them, averaged" if nets > 1 else "")
-
-
-def remark(record: dict[str, Any]) -> str:
-    """What must be known to read a run's curve; "" if nothing."""
-    parts = record.get("parts", [])
-    words = [REMARK] if any(r["config"].get("ema") for r in parts or [record]) else []
-    if parts:
-        words.append(f"{len(parts)} nets were trained apart: a stroke each.")
-    return " ".join(words)
-
-
-def seeds_of(training: dict[str, Any]) -> int | list[int]:
-    """The seed of a run's record or of a card's; a list where several nets were joined."""
-    parts = training.get("parts")
-    return [p["config"]["seed"] for p in parts] if parts else training["config"]["seed"]
 
 
 def made(model: keras.Model, data: dataset.Dataset) -> tuple[dict[str, bytes], dict[str, Any]]:
@@ -342,13 +323,3 @@ def _candidate(dtype: str, model, images: np.ndarray, rows: np.ndarray) -> Candi
             f"The exported graph is not the Keras model: its logits are off by {off}."
         )
     return Candidate(dtype, weights, graph, predict(engine, images, rows))
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in VERSIONS:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

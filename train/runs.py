@@ -7,18 +7,26 @@ import os
 import platform
 import signal
 import subprocess
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from cifake_core import dataset
 from cifake_core.errors import ConfigError
 from train import checkpoint
 from train.config import Config
 
+# Those that decide what a step computes.
 PACKAGES = (
     "keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "opencv-python-headless"
 )  # fmt: skip
+
+REMARK = (
+    "Validation while training is of the averaged weights with the running statistics that batch "
+    "normalisation has of the raw ones, so it reads too low until the learning rate has fallen."
+)
 
 
 def open_run(
@@ -42,19 +50,34 @@ def open_run(
         "initial_weights_sha256": initial_sha256,
         "validation_seed": dataset.VALIDATION_SEED,
         "backend": keras.backend.backend(),
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **versions(PACKAGES)},
         "git_commit": _git_commit(),
     }
     checkpoint.replace(path, json.dumps(record, indent=1).encode())
 
 
-def _versions() -> dict[str, str]:
-    """Of the packages that decide what a step computes, those that are installed."""
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Of those packages that are installed."""
     found = {}
-    for package in PACKAGES:
+    for package in packages:
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found
+
+
+def remark(record: dict[str, Any]) -> str:
+    """What must be known to read a run's curve; "" if nothing."""
+    parts = record.get("parts", [])
+    words = [REMARK] if any(r["config"].get("ema") for r in parts or [record]) else []
+    if parts:
+        words.append(f"{len(parts)} nets were trained apart: a stroke each.")
+    return " ".join(words)
+
+
+def seeds_of(training: dict[str, Any]) -> int | list[int]:
+    """The seed of a run's record or of a card's; a list where several nets were joined."""
+    parts = training.get("parts")
+    return [p["config"]["seed"] for p in parts] if parts else training["config"]["seed"]
 
 
 def _git_commit() -> str:

@@ -10,7 +10,7 @@ from shipping import shipping_to
 
 from cifake_core import artifacts
 from cifake_core.errors import ArtifactError, ConfigError
-from train import cells, export, join
+from train import cells, export, join, runs
 from train.config import from_mapping
 from train.train import run
 
@@ -68,8 +68,8 @@ def test_a_pair_ships_like_any_run_and_says_what_it_is_made_of(pair, finished, d
     training = card.raw["training"]
     assert training["recipe"] == "small + small_hard"
     assert [p["config"]["noise"] for p in training["parts"]] == [0.0, 0.5]
-    assert export.seeds_of(training) == [1, 7]
-    assert cells.runs([export.seeds_of(training)]) == "1 (seeds 1 and 7, joined)"
+    assert runs.seeds_of(training) == [1, 7]
+    assert cells.runs([runs.seeds_of(training)]) == "1 (seeds 1 and 7, joined)"
     assert {row["net"] for row in curve["metrics"]} == {1, 2}
     assert "2 nets" in curve["remark"]
 
