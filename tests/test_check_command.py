@@ -129,6 +129,15 @@ def test_hostile_names_stay_text(tmp_path, capsys, name):
     assert row["path"] == str(path)
 
 
+@pytest.fixture
+def heeded_interrupts():
+    """A shell's background jobs ignore Ctrl-C, and so would every child of such a pytest."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded_interrupts")
 def test_ctrl_c_ends_it_soon(tmp_path):
     large = Image.fromarray(np.zeros((4000, 4000, 3), np.uint8))
     large.save(tmp_path / "0.png")
