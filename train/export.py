@@ -103,6 +103,7 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
         **measured,
         "training": {
             **{k: record[k] for k in ("recipe", "config", "backend", "git_commit", "data_sha256")},
+            "config": without_folders(config),
             "training_versions": record["versions"],
             "initial_weights_sha256": record.get("initial_weights_sha256", ""),
             "note": note or record.get("note", ""),
@@ -124,6 +125,12 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
         "files": data.train.names[rows].tolist(),
     }
     checkpoint.replace(evidence_dir() / "validation_split.json", json.dumps(split).encode())
+
+
+def without_folders(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration whose initial weights are a file's name, without the machine's folders."""
+    given = config.get("initial_weights")
+    return config | ({"initial_weights": Path(given).name} if given else {})
 
 
 def title(name: str, arguments: dict[str, Any]) -> str:

@@ -77,6 +77,15 @@ def test_a_run_ships_with_its_export_arguments(tiny):
     np.testing.assert_allclose(flipped, engine.logits(IMAGES), atol=1e-3)
 
 
+def test_a_card_names_no_folder_of_this_machine():
+    assert export.without_folders({"initial_weights": "/home/me/a.weights.h5", "seed": 1}) == {
+        "initial_weights": "a.weights.h5",
+        "seed": 1,
+    }
+    assert export.without_folders({"initial_weights": ""}) == {"initial_weights": ""}
+    assert export.without_folders({"model": "lens"}) == {"model": "lens"}
+
+
 def test_half_precision_is_on_disk_and_changed_no_verdict(tiny, data):
     card = artifacts.read_card("tiny")
     storage = card.raw["storage"]
