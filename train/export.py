@@ -108,7 +108,7 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
             "initial_weights_sha256": record.get("initial_weights_sha256", ""),
             "note": note or record.get("note", ""),
             "validation_seed": record["validation_seed"],
-            **{k: record[k] for k in ("parts",) if k in record},
+            **{k: record[k] for k in ("parts", "extended") if k in record},
             "result": json.loads((run / "result.json").read_text()),
         },
         "versions": {"python": platform.python_version(), **versions(VERSIONS)},

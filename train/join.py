@@ -29,7 +29,9 @@ from train.train import validate
 if TYPE_CHECKING:
     import keras
 
-OF_RUN = ("recipe", "config", "backend", "git_commit", "initial_weights_sha256", "note")
+OF_RUN = (
+    "recipe", "config", "backend", "git_commit", "extended", "initial_weights_sha256", "note"
+)  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:

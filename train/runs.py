@@ -32,15 +32,26 @@ REMARK = (
 def open_run(
     folder: Path, config: Config, recipe: str, data_sha256: str, initial_sha256: str = ""
 ) -> None:
-    """Create the run folder, or make sure that it holds this very run."""
+    """Create the run folder, or make sure that it holds this very run or the first cycles of it.
+
+    Raises:
+        ConfigError: the folder holds a run with other settings or on other data.
+    """
     import keras
 
     settings = json.loads(json.dumps(config.as_dict()))
     path = folder / "config.json"
     if path.is_file():
         before = json.loads(path.read_text())
-        if before["config"] != settings or before["data_sha256"] != data_sha256:
+        cycles = before["config"].get("then", [])
+        first = settings | {"then": settings["then"][: len(cycles)]}
+        if before["config"] != first or before["data_sha256"] != data_sha256:
             raise ConfigError(f"{folder} holds a run with other settings; choose another --run.")
+        if before["config"] != settings:
+            (folder / "result.json").unlink(missing_ok=True)  # no longer finished
+            extended = {"cycles_before": 1 + len(cycles), "git_commit": _git_commit()}
+            before |= {"config": settings, "extended": [*before.get("extended", []), extended]}
+            checkpoint.replace(path, json.dumps(before, indent=1).encode())
         return
     folder.mkdir(parents=True, exist_ok=True)
     record = {
