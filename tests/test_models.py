@@ -122,3 +122,40 @@ def test_lens_answers_by_the_mean_of_its_map(images, arguments):
     kernel, bias = model.get_layer("logit").get_weights()
     by_hand = (np.asarray(maps) @ kernel).mean(axis=(1, 2)) + bias
     np.testing.assert_allclose(logits(model, images), by_hand, atol=1e-5)
+
+
+def test_high_pass_sees_nothing_in_what_neighbours_foretell():
+    from cifake_core.models.lens import SRM
+
+    # Up to the order each filter is made for: a constant, and the straight line of the third.
+    assert np.allclose(SRM.sum(axis=(0, 1)), 0, atol=1e-6)
+    ramp = np.arange(5.0)[None, :, None]
+    assert np.allclose((SRM * ramp).sum(axis=(0, 1)), 0, atol=1e-6)
+    model = build("lens", widths=(4, 6, 8), high_pass=True)
+    assert model.get_layer("stem1_conv").kernel.shape[2] == 3 + 3 * 3
+    assert not model.get_layer("high_pass").trainable_weights
+    kernel = np.asarray(model.get_layer("high_pass").get_weights()[0])
+    assert all(np.array_equal(kernel[:, :, colour], SRM) for colour in range(3))
+
+
+def test_anti_aliasing_keeps_a_constant_and_the_shapes(images):
+    import keras
+
+    model = build("lens", widths=(4, 6, 8), anti_alias=True)
+    assert model.get_layer("features").output.shape == (None, 8, 8, 8)
+    blur = model.get_layer("stage2_blur")
+    out = np.asarray(blur(np.ones((1, 32, 32, 4), np.float32)))
+    np.testing.assert_allclose(out[:, 1:-1, 1:-1], 1, atol=1e-6)
+    assert isinstance(blur, keras.layers.DepthwiseConv2D)
+    assert not blur.trainable_weights
+    assert np.ptp(logits(model, images)) > 0
+
+
+def test_squeeze_excite_weighs_whole_channels(images):
+    import keras
+
+    model = build("lens", widths=(4, 6, 8), squeeze_excite=True)
+    weigh = model.get_layer("stage3_block1_weigh")
+    before, factors, after = keras.Model(model.input, [*weigh.input, weigh.output])(images)
+    assert tuple(factors.shape) == (len(images), 1, 1, 8)
+    np.testing.assert_allclose(np.asarray(before) * np.asarray(factors), np.asarray(after))

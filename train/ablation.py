@@ -26,8 +26,8 @@ from cifake_core.predict import Engine
 from cifake_core.progress import progress_bar
 from train.config import load_recipe
 from train.convert import to_onnx
-from train.export import evidence_dir, load_run, predict, read_run, write_json
-from train.runs import seeds_of
+from train.export import evidence_dir, predict, write_json
+from train.runs import load_run, read_run, seeds_of
 
 FILE = "ablations.json"
 LABELS = ("JPEG 40", "noise 0.10", "blur 0.6")

@@ -48,6 +48,41 @@ def augment(batch: np.ndarray, config: Config, rng: np.random.Generator) -> np.n
     return out
 
 
+def mix(
+    images: np.ndarray, targets: np.ndarray, config: Config, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each image mixed with another one of the batch, and the targets (B, 1) in proportion.
+
+    Where both mixup and cutmix are asked for, a coin decides for the whole batch.
+    """
+    if not (config.mixup or config.cutmix):
+        return images, targets
+    count, height, width, _ = images.shape
+    other = rng.permutation(count)
+    boxes = bool(config.cutmix) and (not config.mixup or rng.random() < 0.5)
+    alpha = config.cutmix if boxes else config.mixup
+    share = rng.beta(alpha, alpha, count).astype(np.float32)  # of the image itself
+    if boxes:
+        inside = _boxes(1 - share, height, width, rng)
+        images = np.where(inside[..., None], images[other], images)
+        share = 1 - inside.mean(axis=(1, 2), dtype=np.float32)
+    else:
+        own = share[:, None, None, None]
+        images = np.rint(own * images + (1 - own) * images[other]).astype(np.uint8)
+    share = share[:, None]
+    return images, share * targets + (1 - share) * targets[other]
+
+
+def _boxes(area: np.ndarray, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    """(B, H, W) bool: boxes of that share of the image, as far as they lie in it."""
+    inside = np.ones((len(area), height, width), bool)
+    for axis, size in ((1, height), (2, width)):
+        half = np.sqrt(area)[:, None] * size / 2
+        away = np.abs(np.arange(size) + 0.5 - rng.uniform(0, size, (len(area), 1))) < half
+        inside &= np.expand_dims(away, 3 - axis)
+    return inside
+
+
 def jpeg_round_trip(image: np.ndarray, quality: int) -> np.ndarray:
     """Encode and decode one (H, W, 3) uint8 RGB image as JPEG of a quality from 1 to 100."""
     bgr = np.ascontiguousarray(image[..., ::-1])

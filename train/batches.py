@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from train.augment import augment
+from train.augment import augment, mix
 from train.config import Config
 
 
@@ -19,12 +19,22 @@ class Batches:
         images: (N, S, S, 3) uint8, may be memory-mapped.
         labels: (N,) uint8.
         rows: which rows to train on.
+        taught: (N,) a teacher's probabilities of REAL, mixed into the labels.
     """
 
     def __init__(
-        self, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, config: Config
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        rows: np.ndarray,
+        config: Config,
+        taught: np.ndarray | None = None,
     ) -> None:
-        self.images, self.labels, self.rows, self.config = images, labels, rows, config
+        self.images, self.rows, self.config = images, rows, config
+        self.targets = labels.astype(np.float32)[:, None]
+        if taught is not None:
+            share = np.float32(config.teacher_share)
+            self.targets = (1 - share) * self.targets + share * taught.astype(np.float32)[:, None]
         self.steps_per_epoch = max(1, len(rows) // config.batch_size)
         self.phases = config.phases()
         self._ends = np.cumsum([phase.epochs for phase in self.phases])
@@ -46,7 +56,7 @@ class Batches:
         rows = np.sort(self._order[inside * size : (inside + 1) * size])
         rng = np.random.default_rng((self.config.seed, 1, step))
         phase = self.phases[int(np.searchsorted(self._ends, epoch, side="right"))]
-        return augment(self.images[rows], phase, rng), _column(self.labels[rows])
+        return mix(augment(self.images[rows], phase, rng), self.targets[rows], phase, rng)
 
     def stream(self, start: int, stop: int, ahead: int = 8) -> Iterator[tuple[int, tuple]]:
         """(step, batch) from ``start`` to before ``stop``, made ahead in one background thread."""
@@ -59,7 +69,3 @@ class Batches:
                 if step + ahead < stop:
                     waiting.append(pool.submit(self.batch, step + ahead))
                 yield step, ready
-
-
-def _column(labels: np.ndarray) -> np.ndarray:
-    return labels.astype(np.float32)[:, None]

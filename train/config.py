@@ -31,6 +31,8 @@ AUGMENTATION = {
     "noise_sigma",
     "blur",
     "blur_sigma",
+    "mixup",
+    "cutmix",
 }
 
 
@@ -56,6 +58,9 @@ class Config:
     early_stopping: int = 0  # epochs without one before the end, with the best weights; 0: never
     weight_decay: float = 0.05
     label_smoothing: float = 0.0
+    # Distillation: a model that ships, or a finished run's folder; its share of the target.
+    teacher: str = ""
+    teacher_share: float = 0.5
     ema: float = 0.998  # decay of the weight average; 0 ships the last weights
     seed: int = 1
     dtype: str = "float32"
@@ -76,6 +81,9 @@ class Config:
     noise_sigma: tuple[float, float] = (0.0, 0.1)  # of the full range 1.0
     blur: float = 0.0  # chance of Gaussian blur
     blur_sigma: tuple[float, float] = (0.3, 0.8)
+    # Two images in one, the label in proportion; the share is drawn from Beta(a, a). 0: never
+    mixup: float = 0.0  # both, one over the other (Zhang et al. 2018, arXiv:1710.09412)
+    cutmix: float = 0.0  # a box of one in the other (Yun et al. 2019, arXiv:1905.04899)
     # how the run is kept
     limit: int = 0  # train on this many images only; 0 is all of them
     checkpoint_every: int = 200  # steps; a crash loses at most this many
@@ -85,10 +93,14 @@ class Config:
         for key in ("epochs", "batch_size", "devices", "checkpoint_every", "validate_every"):
             if getattr(self, key) < 1:
                 raise ConfigError(f"{key} must be at least 1.")
-        for key in ("warmup", "light", "jpeg", "noise", "blur", "label_smoothing"):
+        for key in (
+            "warmup", "light", "jpeg", "noise", "blur", "label_smoothing", "teacher_share"
+        ):  # fmt: skip
             if not 0 <= getattr(self, key) <= 1:
                 raise ConfigError(f"{key} must lie between 0 and 1.")
-        for key in ("shift", "limit", "seed", "rotation", "plateau", "early_stopping"):
+        for key in (
+            "shift", "limit", "seed", "rotation", "plateau", "early_stopping", "mixup", "cutmix"
+        ):  # fmt: skip
             if getattr(self, key) < 0:
                 raise ConfigError(f"{key} must be at least 0.")
         if self.learning_rate <= 0 or self.weight_decay < 0:

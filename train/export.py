@@ -20,13 +20,13 @@ from cifake_core import artifacts, dataset, kernels, metrics
 from cifake_core.calibration import Calibration, conformal_thresholds, fit_platt, promisable
 from cifake_core.errors import ConfigError
 from cifake_core.labels import LABELS, REAL
-from cifake_core.models import build, target_layer
+from cifake_core.models import target_layer
 from cifake_core.predict import Engine
 from cifake_core.preprocess import PREPROCESS_ID
 from train import checkpoint
 from train.convert import half_graph, half_weights, halved, to_onnx
 from train.gate import fit_gate
-from train.runs import remark, versions
+from train.runs import load_run, read_run, remark, versions
 
 if TYPE_CHECKING:
     import keras
@@ -42,6 +42,7 @@ TITLES = {
     "resnet50": "resnet50: ResNet50 with a dense head, native 32x32",
 }
 VERSIONS = ("keras", "tensorflow-cpu", "tensorflow", "jax", "torch", "numpy", "onnxruntime")
+OPTIONAL = ("parts", "extended", "teacher_sha256")  # of a run's record
 # From this size on the kernels ship once, in the graph.
 ONCE_FROM = 40_000_000  # bytes of both files
 UNCALIBRATED = Calibration(1.0, 0.0, 0.5, 0.5)
@@ -108,7 +109,7 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
             "initial_weights_sha256": record.get("initial_weights_sha256", ""),
             "note": note or record.get("note", ""),
             "validation_seed": record["validation_seed"],
-            **{k: record[k] for k in ("parts", "extended") if k in record},
+            **{k: record[k] for k in OPTIONAL if k in record},
             "result": json.loads((run / "result.json").read_text()),
         },
         "versions": {"python": platform.python_version(), **versions(VERSIONS)},
@@ -128,9 +129,9 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
 
 
 def without_folders(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration whose initial weights are a file's name, without the machine's folders."""
-    given = config.get("initial_weights")
-    return config | ({"initial_weights": Path(given).name} if given else {})
+    """A configuration that names files without the machine's folders."""
+    named = {k: config[k] for k in ("initial_weights", "teacher") if config.get(k)}
+    return config | {k: Path(v).name for k, v in named.items()}
 
 
 def title(name: str, arguments: dict[str, Any]) -> str:
@@ -175,37 +176,6 @@ def made(model: keras.Model, data: dataset.Dataset) -> tuple[dict[str, bytes], d
         "validation": metrics.summary(calibration.p_fake(chosen.logits), ~is_real),
         "goldens": artifacts.encode_goldens(goldens, engine.logits(goldens)),
     }
-
-
-def read_run(run: Path, data: dataset.Dataset) -> dict[str, Any]:
-    """The record (``config.json``) of a finished run on this data.
-
-    Raises:
-        ConfigError: the run is not finished, or was trained on other data.
-    """
-    if not (run / "result.json").is_file():
-        raise ConfigError(f"{run} is not a finished run.")
-    record = json.loads((run / "config.json").read_text())
-    if record["data_sha256"] != data.sha256:
-        raise ConfigError(f"{run} was trained on other data than the set found here.")
-    return record
-
-
-def load_run(run: Path, config: dict, arguments: dict) -> keras.Model:
-    """A run's weights in a float32 model built with ``arguments``, which must add no weights."""
-    import keras
-
-    keras.config.set_dtype_policy("float32")
-    trained = build(config["model"], **config["model_args"])
-    artifacts.load_all_weights(trained, run / artifacts.WEIGHTS)
-    if arguments == config["model_args"]:
-        return trained
-    model = build(config["model"], **arguments)
-    lists = [[(w.path, tuple(w.shape)) for w in m.weights] for m in (trained, model)]
-    if lists[0] != lists[1]:
-        raise ConfigError(f"export_args of {run} would need other weights than were trained.")
-    model.set_weights(trained.get_weights())
-    return model
 
 
 def choose_precision(

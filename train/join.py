@@ -23,14 +23,16 @@ from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.models import build
 from cifake_core.progress import progress_bar
 from train import checkpoint
-from train.export import evidence_dir, load_run, read_run
+from train.export import evidence_dir
+from train.runs import load_run, read_run
 from train.train import validate
 
 if TYPE_CHECKING:
     import keras
 
 OF_RUN = (
-    "recipe", "config", "backend", "git_commit", "extended", "initial_weights_sha256", "note"
+    "recipe", "config", "backend", "git_commit", "extended", "initial_weights_sha256",
+    "teacher_sha256", "note",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import platform
@@ -11,12 +12,16 @@ from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cifake_core import dataset
+from cifake_core import artifacts, dataset
 from cifake_core.errors import ConfigError
+from cifake_core.models import build
 from train import checkpoint
 from train.config import Config
+
+if TYPE_CHECKING:
+    import keras
 
 # Those that decide what a step computes.
 PACKAGES = (
@@ -29,10 +34,10 @@ REMARK = (
 )
 
 
-def open_run(
-    folder: Path, config: Config, recipe: str, data_sha256: str, initial_sha256: str = ""
-) -> None:
+def open_run(folder: Path, config: Config, recipe: str, data_sha256: str, **given: str) -> None:
     """Create the run folder, or make sure that it holds this very run or the first cycles of it.
+
+    ``given`` are hashes of what the run starts from besides the data.
 
     Raises:
         ConfigError: the folder holds a run with other settings or on other data.
@@ -43,6 +48,8 @@ def open_run(
     path = folder / "config.json"
     if path.is_file():
         before = json.loads(path.read_text())
+        # A setting that is newer than the run has its default, which is how the run went.
+        before["config"] = settings_of(before["config"])
         cycles = before["config"].get("then", [])
         first = settings | {"then": settings["then"][: len(cycles)]}
         if before["config"] != first or before["data_sha256"] != data_sha256:
@@ -58,13 +65,51 @@ def open_run(
         "recipe": recipe,
         "config": settings,
         "data_sha256": data_sha256,
-        "initial_weights_sha256": initial_sha256,
+        **given,
         "validation_seed": dataset.VALIDATION_SEED,
         "backend": keras.backend.backend(),
         "versions": {"python": platform.python_version(), **versions(PACKAGES)},
         "git_commit": _git_commit(),
     }
     checkpoint.replace(path, json.dumps(record, indent=1).encode())
+
+
+def read_run(run: Path, data: dataset.Dataset) -> dict[str, Any]:
+    """The record (``config.json``) of a finished run on this data.
+
+    Raises:
+        ConfigError: the run is not finished, or was trained on other data.
+    """
+    if not (run / "result.json").is_file():
+        raise ConfigError(f"{run} is not a finished run.")
+    record = json.loads((run / "config.json").read_text())
+    if record["data_sha256"] != data.sha256:
+        raise ConfigError(f"{run} was trained on other data than the set found here.")
+    return record
+
+
+def load_run(run: Path, config: dict, arguments: dict) -> keras.Model:
+    """A run's weights in a float32 model built with ``arguments``, which must add no weights."""
+    import keras
+
+    keras.config.set_dtype_policy("float32")
+    trained = build(config["model"], **config["model_args"])
+    artifacts.load_all_weights(trained, run / artifacts.WEIGHTS)
+    if arguments == config["model_args"]:
+        return trained
+    model = build(config["model"], **arguments)
+    lists = [[(w.path, tuple(w.shape)) for w in m.weights] for m in (trained, model)]
+    if lists[0] != lists[1]:
+        raise ConfigError(f"export_args of {run} would need other weights than were trained.")
+    model.set_weights(trained.get_weights())
+    return model
+
+
+def settings_of(config: dict[str, Any]) -> dict[str, Any]:
+    """A recorded configuration with the defaults of the settings it does not know yet."""
+    known = {f.name: f.default for f in dataclasses.fields(Config)}
+    new = {k: v for k, v in known.items() if k not in config and v is not dataclasses.MISSING}
+    return config | json.loads(json.dumps(new))
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from cifake_core import dataset, metrics
 from cifake_core.errors import CifakeLensError, ConfigError, DatasetError
 from cifake_core.labels import FAKE, REAL
 from cifake_core.progress import progress_bar
-from train import checkpoint
+from train import checkpoint, statistics, teacher
 from train.batches import Batches
 from train.compile import compile_model, load_initial_weights
 from train.config import RECIPES, Config, load_recipe
@@ -90,7 +90,8 @@ def run(
         rows = some(rows, data.train.labels, config.limit, config.seed)
     if not len(rows) or not len(held_out):
         raise DatasetError(f"{data.root} has too few images to train on and to validate with.")
-    batches = Batches(data.train.images, data.train.labels, rows, config)
+    taught = teacher.answers(config.teacher, data, folder) if config.teacher else None
+    batches = Batches(data.train.images, data.train.labels, rows, config, taught)
     total = batches.steps
 
     keras.utils.set_random_seed(config.seed)
@@ -98,10 +99,14 @@ def run(
     _distribute(config)
     model = compile_model(config, batches.steps_per_epoch)
     start = restore(folder, model)
-    origin = ""
+    given = {"initial_weights_sha256": ""}
     if config.initial_weights and not start:
-        origin = load_initial_weights(model, config)
-    open_run(folder, config, recipe, data.sha256, origin)  # after what may refuse the settings
+        given = {"initial_weights_sha256": load_initial_weights(model, config)}
+    if taught is not None:
+        given["teacher_sha256"] = teacher.sha256(taught)
+    open_run(folder, config, recipe, data.sha256, **given)  # after what may refuse the settings
+    if taught is not None:
+        teacher.keep(folder, taught)
     log = MetricLog(folder / "metrics.jsonl", start)
     events = Events(folder, log.entries) if tensorboard else None
     if start:
@@ -152,7 +157,7 @@ def run(
                 break
     if events:
         events.close()
-    _finish(model, config, folder, log, data, held_out)
+    _finish(model, config, folder, log, data, held_out, batches)
     return 0
 
 
@@ -247,14 +252,17 @@ def _distribute(config: Config) -> None:
     )
 
 
-def _finish(model, config, folder, log, data, held_out) -> None:
+def _finish(model, config, folder, log, data, held_out, batches) -> None:
     if config.early_stopping:
         restore(folder / "best", model)
     if config.ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
-    final = validate(model, data.train, held_out, averaged=False)
+    plain = _plain_copy(model, config)
+    if config.ema:
+        statistics.estimate(plain, batches)
+    final = validate(plain, data.train, held_out, averaged=False)
     work = folder / ".model.weights.h5"
-    _plain_copy(model, config).save_weights(work)
+    plain.save_weights(work)
     work.replace(folder / "model.weights.h5")
     rates = [e["images_per_s"] for e in log.entries]
     final |= {"images_per_s": float(np.median(rates)), "parameters": model.count_params()}

@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import keras
+import numpy as np
 from keras import layers, ops
+
+# The three filters that steganalysis uses most of its "spatial rich model" (Fridrich & Kodovsky
+# 2012, doi:10.1109/TIFS.2012.2190402): what a pixel has that its neighbours do not foretell.
+SRM = np.zeros((5, 5, 3), np.float32)
+SRM[1:4, 1:4, 0] = np.array([[-1, 2, -1], [2, -4, 2], [-1, 2, -1]]) / 4
+SRM[..., 1] = np.array(
+    [[-1, 2, -2, 2, -1], [2, -6, 8, -6, 2], [-2, 8, -12, 8, -2], [2, -6, 8, -6, 2],
+     [-1, 2, -2, 2, -1]]
+) / 12  # fmt: skip
+SRM[2, 1:4, 2] = np.array([1, -2, 1]) / 2
+BINOMIAL = np.outer([1, 2, 1], [1, 2, 1]).astype(np.float32)[..., None] / 16
 
 
 def build_lens(
@@ -19,6 +31,9 @@ def build_lens(
     dropout: float = 0.0,
     mirror: bool = False,
     nets: int = 1,
+    high_pass: bool = False,
+    anti_alias: bool = False,
+    squeeze_excite: bool = False,
 ) -> keras.Model:
     """Build `lens`.
 
@@ -39,15 +54,20 @@ def build_lens(
         nets: so many nets of this shape, trained apart (see :mod:`train.join`), side by side. Their
             maps lie behind each other in ``features``, and the logit is the mean of theirs. With
             ``mirror`` the first sees the image, the second its mirror image, and so on in turns.
+        high_pass: the nine maps of three fixed filters on each colour beside the colours.
+        anti_alias: blur before every second position is left out (Zhang 2019, arXiv:1904.11486).
+        squeeze_excite: weigh channels by their means in each residual block (Hu et al. 2018,
+            arXiv:1709.01507).
 
     Raises:
         ValueError: fewer than one net.
     """
-    return residual_net("lens", image_size, widths, blocks, dropout, mirror, nets)
+    ideas = {"high_pass": high_pass, "anti_alias": anti_alias, "squeeze_excite": squeeze_excite}
+    return residual_net("lens", image_size, widths, blocks, dropout, mirror, nets, **ideas)
 
 
 def residual_net(
-    name: str, image_size: int, widths, blocks, dropout: float, mirror: bool, nets: int
+    name: str, image_size: int, widths, blocks, dropout: float, mirror: bool, nets: int, **ideas
 ) -> keras.Model:
     """What :func:`build_lens` builds, under another name if need be."""
     if nets < 1:
@@ -59,7 +79,7 @@ def residual_net(
     maps = []
     for number in range(1, nets + 1):
         prefix = f"net{number}_" if number > 1 else ""
-        trunk = _trunk(widths, blocks, prefix)
+        trunk = _trunk(widths, blocks, prefix, **ideas)
         if nets == 1 or not mirror or number % 2:
             maps.append(trunk(x))
         if mirror and (nets == 1 or number % 2 == 0):
@@ -86,16 +106,28 @@ class Mirror(layers.Layer):
 Block = Callable  # a tensor to a tensor; the layers inside are made once and may be used twice
 
 
-def _trunk(widths: tuple[int, int, int], blocks: tuple[int, int], prefix: str) -> Block:
-    steps = [
+def _trunk(
+    widths: tuple[int, int, int],
+    blocks: tuple[int, int],
+    prefix: str,
+    high_pass: bool = False,
+    anti_alias: bool = False,
+    squeeze_excite: bool = False,
+) -> Block:
+    steps = [_beside(_fixed(SRM, f"{prefix}high_pass"))] if high_pass else []
+    steps += [
         _conv_bn_relu(widths[0], f"{prefix}stem1", dtype="float32"),
         _conv_bn_relu(widths[0], f"{prefix}stem2"),
     ]
     for stage, (width, depth) in enumerate(zip(widths[1:], blocks, strict=True), start=2):
         name = f"{prefix}stage{stage}"
-        steps.append(layers.MaxPooling2D(name=f"{name}_pool"))
+        if anti_alias:
+            steps.append(layers.MaxPooling2D(2, strides=1, padding="same", name=f"{name}_pool"))
+            steps.append(_fixed(BINOMIAL, f"{name}_blur", strides=2))
+        else:
+            steps.append(layers.MaxPooling2D(name=f"{name}_pool"))
         steps.append(_conv_bn_relu(width, f"{name}_in"))
-        steps += [_residual(width, f"{name}_block{b}") for b in range(1, depth + 1)]
+        steps += [_residual(width, f"{name}_block{b}", squeeze_excite) for b in range(1, depth + 1)]
     return _chain(*steps)
 
 
@@ -107,11 +139,41 @@ def _conv_bn_relu(width: int, name: str, dtype: str | None = None) -> Block:
     )
 
 
-def _residual(width: int, name: str) -> Block:
+def _residual(width: int, name: str, squeeze_excite: bool = False) -> Block:
     """x + f(x); f is two convolutions, so the sum is non-negative where x is (He et al. 2016)."""
     inner = _chain(_conv_bn_relu(width, f"{name}_a"), _conv_bn_relu(width, f"{name}_b"))
+    if squeeze_excite:
+        inner = _chain(inner, _squeeze_excite(width, name))
     add = layers.Add(name=f"{name}_add")
     return lambda x: add([x, inner(x)])
+
+
+def _squeeze_excite(width: int, name: str) -> Block:
+    weigh = _chain(
+        layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze"),
+        layers.Dense(max(1, width // 8), "relu", name=f"{name}_excite1"),
+        layers.Dense(width, "sigmoid", name=f"{name}_excite2"),
+    )
+    times = layers.Multiply(name=f"{name}_weigh")
+    return lambda x: times([x, weigh(x)])
+
+
+def _fixed(kernels: np.ndarray, name: str, strides: int = 1) -> layers.Layer:
+    """(h, w, m) kernels over every channel, m maps of each; nothing in them is trained."""
+
+    def initial(shape, dtype=None):
+        return ops.cast(ops.broadcast_to(kernels[:, :, None], shape), dtype or "float32")
+
+    height, width, maps = kernels.shape
+    return layers.DepthwiseConv2D(
+        (height, width), strides, "same", maps, use_bias=False,
+        depthwise_initializer=initial, trainable=False, name=name,
+    )  # fmt: skip
+
+
+def _beside(layer: layers.Layer) -> Block:
+    join = layers.Concatenate(dtype="float32", name=f"{layer.name}_beside")
+    return lambda x: join([x, layer(x)])
 
 
 def _chain(*steps: Block) -> Block:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from train.augment import augment, jpeg_round_trip
+from train.augment import augment, jpeg_round_trip, mix
 from train.config import Config
 
 NOTHING = {"flip": False, "shift": 0}
@@ -162,3 +162,31 @@ def test_light_changes_brightness_and_contrast_about_mid_grey():
     assert spread.min() < 80
     assert spread.max() > 120
     assert changed(grey, light=1.0, brightness=(1, 1), contrast=(1, 1)).max() == 255
+
+
+@pytest.mark.parametrize("kind", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0}])
+def test_a_target_is_mixed_like_its_pixels(kind):
+    targets = np.tile(np.float32([[0], [1]]), (100, 1))
+    images = np.full((200, 16, 16, 3), 255, np.uint8) * targets.astype(np.uint8)[..., None, None]
+    rng, shares = np.random.default_rng(5), []
+    for _ in range(4):
+        mixed, new = mix(images, targets, Config("lens", 1, **kind), rng)
+        assert mixed.dtype == np.uint8
+        assert new.dtype == np.float32
+        np.testing.assert_allclose(mixed.mean(axis=(1, 2, 3)) / 255, new[:, 0], atol=0.002)
+        np.testing.assert_array_equal(mixed.reshape(200, -1, 3).std(axis=2), 0)
+        shares.append((new > 0.05) & (new < 0.95))
+    assert 0.15 < np.mean(shares) < 0.6, "half of the partners are of the same label"
+
+
+def test_cutmix_pastes_one_box_whose_mean_area_is_half():
+    """Without edges: sides are the root of the area, whose mean is that of Beta(a, a)."""
+    images = np.arange(256, dtype=np.uint8)[:, None, None, None] * np.ones((1, 32, 32, 3), np.uint8)
+    config = Config("lens", 1, cutmix=1.0)
+    mixed, kept = mix(images, np.ones((256, 1), np.float32), config, np.random.default_rng(0))
+    assert np.array_equal(kept, np.ones((256, 1)))
+    pasted = (mixed != images).all(axis=3)
+    for inside in pasted:
+        rows, columns = inside.any(axis=1), inside.any(axis=0)
+        assert np.array_equal(inside, rows[:, None] & columns)
+    assert 0.25 < pasted.mean() < 0.45, "some of each box lies outside"

@@ -14,7 +14,7 @@ from cifake_core import artifacts, dataset, kernels, models
 from cifake_core.errors import ArtifactError, ConfigError
 from cifake_core.labels import REAL
 from cifake_core.predict import Engine
-from train import convert, export
+from train import convert, export, runs
 from train.config import from_mapping
 from train.train import run
 
@@ -229,10 +229,10 @@ def test_a_model_without_cam_ships(places, data, monkeypatch):
 
 
 def test_export_arguments_that_need_other_weights_are_refused(places, data, finished):
-    record = export.read_run(finished, data)
+    record = runs.read_run(finished, data)
     arguments = record["config"]["model_args"] | {"widths": [8, 16, 24]}
     with pytest.raises(ConfigError, match="other weights"):
-        export.load_run(finished, record["config"], arguments)
+        runs.load_run(finished, record["config"], arguments)
 
 
 def test_an_unfinished_run_is_not_shipped(places, data):

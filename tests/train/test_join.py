@@ -35,7 +35,7 @@ def pair(finished, other, tmp_path, data):
 
 def plain(folder):
     config = json.loads((folder / "config.json").read_text())["config"]
-    return export.load_run(folder, config, config["model_args"])
+    return runs.load_run(folder, config, config["model_args"])
 
 
 def logits(model, images):

@@ -11,7 +11,7 @@ from shipping import accept_hash_of, shipping_to
 
 from cifake_core import artifacts, kernels
 from cifake_core.errors import ArtifactError
-from train import convert, export
+from train import convert, export, runs
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,8 @@ def test_large_kernels_ship_once(once, finished, data):
     with np.load(once / artifacts.REST) as arrays:
         assert not any(kernels.is_large(arrays[key].shape) for key in arrays.files)
     model = artifacts.load_keras(card)
-    config = export.read_run(finished, data)["config"]
-    trained = export.load_run(finished, config, card.builder_arguments)
+    config = runs.read_run(finished, data)["config"]
+    trained = runs.load_run(finished, config, card.builder_arguments)
     for one, other in zip(model.get_weights(), trained.get_weights(), strict=True):
         np.testing.assert_array_equal(one, convert.halved(other))
 

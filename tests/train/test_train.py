@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import time
 from collections import deque
@@ -91,6 +92,23 @@ def test_folder_of_another_run_is_refused(whole, tiny_cifake):
     assert code == 1
     assert "other settings" in text
     assert (whole / "metrics.jsonl").read_bytes() == before
+
+
+def test_run_with_one_more_cycle_ends_like_one_that_had_it_from_the_start(
+    whole, tiny_cifake, tmp_path
+):
+    more = ("--set", "then=[{epochs = 1, learning_rate = 1e-3}]")
+    shutil.copytree(whole, extended := tmp_path / "extended")
+    with Run(tiny_cifake, extended, *more) as run:
+        run.until_step(STEPS + 3)
+        assert not (extended / "result.json").exists(), "it would pass for finished"
+    finished(tiny_cifake, extended, *more)
+    assert_same_result(extended, finished(tiny_cifake, tmp_path / "at-once", *more))
+    (entry,) = json.loads((extended / "config.json").read_text())["extended"]
+    assert entry["cycles_before"] == 1
+
+    with Run(tiny_cifake, extended) as run:  # fewer cycles than were run
+        assert "other settings" in run.wait()[1]
 
 
 def test_loss_that_is_not_a_number_stops_the_run(tiny_cifake, tmp_path):
