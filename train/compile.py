@@ -48,24 +48,30 @@ def compile_model(config: Config, steps_per_epoch: int):
 def load_initial_weights(model, config: Config) -> str:
     """Put published weights into the layers of the backbone, found by name.
 
+    A model without a backbone takes all of its weights, from a file of a run of the same shape.
+
     Returns:
         The SHA-256 of the file, or "" for weights that keras.applications fetched itself.
 
     Raises:
-        ConfigError: the model has no backbone, or the file does not fit it.
+        ConfigError: the file does not fit the model, or there is none.
     """
     import keras
 
     module = import_module(BUILDERS[config.model].split(":")[0])
-    if not hasattr(module, "backbone"):
-        raise ConfigError(f"{config.model} has no backbone that takes initial weights.")
+    backbone = getattr(module, "backbone", None)
     source = config.initial_weights
+    if source == "imagenet" and not backbone:
+        raise ConfigError(f"{config.model} has no backbone that takes ImageNet's weights.")
     if source != "imagenet" and not Path(source).is_file():
         raise ConfigError(f"There is no weights file {source}.")
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
-        donor = module.backbone(weights="imagenet" if source == "imagenet" else None)
+        if backbone:
+            donor = backbone(weights="imagenet" if source == "imagenet" else None)
+        else:
+            donor = build(config.model, **config.model_args)
         if source != "imagenet":
             donor.load_weights(source)
     except Exception as error:  # h5py, Keras and the network raise what they like here

@@ -46,7 +46,7 @@ class Config:
     epochs: int
     model_args: dict[str, Any] = field(default_factory=dict)
     export_args: dict[str, Any] = field(default_factory=dict)  # of the model that ships only
-    initial_weights: str = ""  # of the backbone: "imagenet", or a .weights.h5 file
+    initial_weights: str = ""  # "imagenet", or a .weights.h5 file: of the backbone, if there is one
     batch_size: int = 256
     optimizer: str = "adamw"
     schedule: str = "one_cycle"

@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--smoke", action="store_true", help="a recipe, or all, on 512 images")
     parser.add_argument("--data", help="folder or archive of CIFAKE (default: found by itself)")
     parser.add_argument("--run", type=Path, help="run folder (default: runs/<recipe>-seed<n>)")
-    parser.add_argument("--weights", help="initial weights of the backbone: a file, or imagenet")
+    parser.add_argument("--weights", help="weights to start from: a file, or imagenet")
     parser.add_argument("--tensorboard", action="store_true", help="events in the run folder, too")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="sets")
     args = parser.parse_args(argv)

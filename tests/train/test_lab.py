@@ -125,7 +125,7 @@ def test_published_weights_reach_the_backbone_and_only_it(name, tmp_path):
 @pytest.mark.parametrize(
     ("model", "content", "said"),
     [("mobilenet_v2", None, "no weights file"), ("mobilenet_v2", b"no", "do not fit"),
-     ("lens", b"no", "no backbone")],
+     ("lens", b"no", "do not fit")],
 )  # fmt: skip
 def test_weights_that_do_not_fit_are_one_sentence(model, content, said, tmp_path):
     path = tmp_path / "some.weights.h5"
@@ -134,6 +134,16 @@ def test_weights_that_do_not_fit_are_one_sentence(model, content, said, tmp_path
     config = from_mapping({"model": model, "epochs": 1, "initial_weights": str(path)})
     with pytest.raises(ConfigError, match=said):
         load_initial_weights(build("mobilenet_v2"), config)
+
+
+def test_a_net_without_a_backbone_starts_from_all_of_a_runs_weights(tmp_path):
+    settings = {"model": "lens", "epochs": 1, "model_args": {"widths": [4, 6, 8]}}
+    donor, model = (build("lens", widths=(4, 6, 8)) for _ in range(2))
+    donor.save_weights(path := tmp_path / "model.weights.h5")
+    load_initial_weights(model, from_mapping(settings | {"initial_weights": str(path)}))
+    assert all(map(np.array_equal, donor.get_weights(), model.get_weights()))
+    with pytest.raises(ConfigError, match="no backbone"):
+        load_initial_weights(model, from_mapping(settings | {"initial_weights": "imagenet"}))
 
 
 def test_recipes_say_what_they_are():
