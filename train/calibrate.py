@@ -66,7 +66,8 @@ def calibrate(name: str, data: dataset.Dataset) -> dict[str, Any]:
     raw = card.raw | {
         "files": {file: artifacts.file_record(folder / file) for file in kept},
         "storage": {"judged_at": [now.real_to, now.fake_from]} | card.raw["storage"],
-        "calibration": export.calibration_record(calibration, logits, is_real),
+        "calibration": card.raw["calibration"]
+        | export.calibration_record(calibration, logits, is_real),
         "gate": said,
     }
     raw.pop("results", None)  # were of the old thresholds

@@ -1,8 +1,10 @@
 """From a finished run to what ships: weights, ONNX graph and card, calibrated on validation.
 
 The order matters: weights are rounded first, then the calibration is fitted to what the rounded
-ones answer, and only with that one can it be said whether rounding changed a verdict. The test
-split is not touched here.
+ones answer, and only with that one can it be said whether rounding changed a verdict. A net that
+was trained on damaged images is calibrated on validation images damaged in the same way, so that
+its probabilities hold up there (Tomani et al. 2021, arXiv:2012.10988); thresholds are always those
+of the images as they are. The test split is not touched here.
 """
 
 from __future__ import annotations
@@ -24,9 +26,11 @@ from cifake_core.models import target_layer
 from cifake_core.predict import Engine
 from cifake_core.preprocess import PREPROCESS_ID
 from train import checkpoint
+from train.augment import augment
+from train.config import Config
 from train.convert import half_graph, half_weights, halved, to_onnx
 from train.gate import fit_gate
-from train.runs import load_run, read_run, remark, versions
+from train.runs import damage, load_run, read_run, remark, versions
 
 if TYPE_CHECKING:
     import keras
@@ -50,12 +54,16 @@ UNCALIBRATED = Calibration(1.0, 0.0, 0.5, 0.5)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One precision of the files, and its (N,) float64 logits on validation."""
+    """One precision of the files, and its (N,) float64 logits on validation.
+
+    ``damaged`` are those of the same images, damaged as in training; None if they were not.
+    """
 
     dtype: str
     weights: bytes
     graph: bytes
     logits: np.ndarray
+    damaged: np.ndarray | None = None
 
     @property
     def size(self) -> int:
@@ -76,7 +84,7 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
     config = record["config"]
     arguments = config["model_args"] | config.get("export_args", {})
     model = load_run(run, config, arguments)
-    files, measured = made(model, data)
+    files, measured = made(model, data, damage(record))
     curve = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
     # Nothing that ships is touched before all of the above has worked.
@@ -139,19 +147,24 @@ def title(name: str, arguments: dict[str, Any]) -> str:
     return TITLES.get(name, name) + (f"; {nets} of them, averaged" if nets > 1 else "")
 
 
-def made(model: keras.Model, data: dataset.Dataset) -> tuple[dict[str, bytes], dict[str, Any]]:
+def made(
+    model: keras.Model, data: dataset.Dataset, damage: Config | None = None
+) -> tuple[dict[str, bytes], dict[str, Any]]:
     """The files that ship of a trained float32 model, and what was measured to make them.
 
-    Rounds the model's weights on the way.
+    Rounds the model's weights on the way. ``damage`` is what :func:`train.runs.damage` says.
 
     Raises:
         ConfigError: the model is no better than chance, cannot be exported, or is too large.
     """
     rows = dataset.validation_indices(data.train)
     is_real = data.train.labels[rows] == REAL
-    full = _candidate("float32", model, data.train.images, rows)
+    sets = [data.train.images[rows]]
+    if damage:
+        sets.append(augment(sets[0], damage, np.random.default_rng(dataset.VALIDATION_SEED)))
+    full = _candidate("float32", model, *sets)
     model.set_weights([halved(w).astype(np.float32) for w in model.get_weights()])
-    half = _candidate("float16", model, data.train.images, rows)
+    half = _candidate("float16", model, *sets)
     try:
         chosen, calibration, storage = choose_precision(full, half, is_real)
     except ValueError:
@@ -171,7 +184,8 @@ def made(model: keras.Model, data: dataset.Dataset) -> tuple[dict[str, bytes], d
         storage["bytes_float16"] = len(rest) + len(half.graph)
     return files | {artifacts.GRAPH: chosen.graph, artifacts.GATE: gate.to_bytes()}, {
         "storage": storage,
-        "calibration": calibration_record(calibration, chosen.logits, is_real),
+        "calibration": calibration_record(calibration, chosen.logits, is_real)
+        | {"fitted_to": "images damaged as in training" if damage else "images as they are"},
         "gate": gate_record,
         "validation": metrics.summary(calibration.p_fake(chosen.logits), ~is_real),
         "goldens": artifacts.encode_goldens(goldens, engine.logits(goldens)),
@@ -191,7 +205,7 @@ def choose_precision(
     Raises:
         ValueError: the logits do not grow with *real* at all.
     """
-    fitted = fit(half.logits, is_real)
+    fitted = fit(half.logits, is_real, half.damaged)
     p_fake = [fitted.p_fake(candidate.logits) for candidate in (full, half)]
     real_to = _clear(fitted.real_to, -STEP, *p_fake)
     fake_from = _clear(fitted.fake_from, STEP, *p_fake)
@@ -212,7 +226,7 @@ def choose_precision(
         "thresholds_moved": 0.0 if changed else round(moved, 4),
     }
     if changed:
-        return full, fit(full.logits, is_real), storage
+        return full, fit(full.logits, is_real, full.damaged), storage
     return half, calibration, storage
 
 
@@ -226,9 +240,10 @@ def _clear(threshold: float, step: float, full: np.ndarray, half: np.ndarray) ->
     return threshold
 
 
-def fit(logits: np.ndarray, is_real: np.ndarray) -> Calibration:
-    """Temperature, bias and thresholds for (N,) validation logits."""
-    return with_thresholds(*fit_platt(logits, is_real), logits, is_real)
+def fit(logits: np.ndarray, is_real: np.ndarray, damaged: np.ndarray | None = None) -> Calibration:
+    """Temperature and bias for (N,) logits of damaged images, thresholds for those as they are."""
+    platt = fit_platt(logits if damaged is None else damaged, is_real)
+    return with_thresholds(*platt, logits, is_real)
 
 
 def with_thresholds(
@@ -286,7 +301,7 @@ def _changed(calibration: Calibration, full: Candidate, half: Candidate) -> int:
     return int((verdicts(calibration, full.logits) != verdicts(calibration, half.logits)).sum())
 
 
-def _candidate(dtype: str, model, images: np.ndarray, rows: np.ndarray) -> Candidate:
+def _candidate(dtype: str, model, images: np.ndarray, *damaged: np.ndarray) -> Candidate:
     with tempfile.TemporaryDirectory() as folder:
         model.save_weights(path := Path(folder) / artifacts.WEIGHTS)
         weights = path.read_bytes()
@@ -299,4 +314,4 @@ def _candidate(dtype: str, model, images: np.ndarray, rows: np.ndarray) -> Candi
         raise ConfigError(
             f"The exported graph is not the Keras model: its logits are off by {off}."
         )
-    return Candidate(dtype, weights, graph, predict(engine, images, rows))
+    return Candidate(dtype, weights, graph, *(predict(engine, x) for x in (images, *damaged)))

@@ -18,7 +18,7 @@ from cifake_core import artifacts, dataset
 from cifake_core.errors import ConfigError
 from cifake_core.models import build
 from train import checkpoint
-from train.config import Config
+from train.config import Config, from_mapping
 
 if TYPE_CHECKING:
     import keras
@@ -110,6 +110,20 @@ def settings_of(config: dict[str, Any]) -> dict[str, Any]:
     known = {f.name: f.default for f in dataclasses.fields(Config)}
     new = {k: v for k, v in known.items() if k not in config and v is not dataclasses.MISSING}
     return config | json.loads(json.dumps(new))
+
+
+def damage(record: dict[str, Any]) -> Config | None:
+    """What a run's last cycle does to images besides moving them about; None if nothing.
+
+    Of nets that were joined, that of the first.
+    """
+    settings = settings_of((record.get("parts") or [record])[0]["config"])
+    known = {field.name for field in dataclasses.fields(Config)}
+    last = from_mapping({k: v for k, v in settings.items() if k in known}).phases()[-1]
+    if not (last.light or last.blur or last.noise or last.jpeg):
+        return None
+    still = {"flip": False, "flip_vertical": False, "shift": 0, "zoom": 0.0, "rotation": 0.0}
+    return dataclasses.replace(last, **still)
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
