@@ -51,10 +51,10 @@ def main(argv: list[str] | None = None) -> int:
             data = dataset.load(args.data, show)
         if args.model:
             card = artifacts.read_card(args.model)
-            members = [(card.raw["training"], artifacts.load_engine(card))]
+            members, ships = [(card.raw["training"], artifacts.load_engine(card))], card.calibration
         else:
-            members = [opened(run, data) for run in args.runs]
-        rows = measure(args.what, members, data, args.flip, args.command or "")
+            members, ships = [opened(run, data) for run in args.runs], None
+        rows = measure(args.what, members, data, args.flip, args.command or "", ships)
     except CifakeLensError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -80,10 +80,12 @@ def measure(
     data: dataset.Dataset,
     flip: bool,
     trained_by: str = "",
+    calibration: Calibration | None = None,
 ) -> list[dict[str, Any]]:
     """The row of these members, one for each seed, and with ``flip`` the flip-averaged one too.
 
     ``trained_by`` is the command to name; by default it is made from the members' settings.
+    ``calibration`` is that of a model that ships; runs are given one each.
 
     Raises:
         ConfigError: the members differ in more than the seed, or learned nothing.
@@ -102,7 +104,10 @@ def measure(
     images, is_fake = data.train.images[rows], data.train.labels[rows] == FAKE
     table = []
     for name, averaged in ((what, False), (what + FLIPPED, True)) if flip else ((what, False),):
-        found = [scores(logits_of(engine, averaged), images, is_fake) for _, engine in members]
+        found = [
+            scores(logits_of(engine, averaged), images, is_fake, calibration)
+            for _, engine in members
+        ]
         table.append(
             {
                 "what": name,
@@ -119,14 +124,19 @@ def measure(
     return table
 
 
-def scores(logits_of: Logits, images: np.ndarray, is_fake: np.ndarray) -> dict[str, float]:
+def scores(
+    logits_of: Logits,
+    images: np.ndarray,
+    is_fake: np.ndarray,
+    calibration: Calibration | None = None,
+) -> dict[str, float]:
     """Accuracy after Platt scaling and AUROC on these images, accuracy on them under stress.
 
-    The scaling is fitted to the unchanged images and then frozen.
+    The scaling, if none is given, is fitted to the unchanged images and then frozen.
     """
     logits = logits_of(images)
     try:
-        calibration = Calibration(*fit_platt(logits, ~is_fake), 0.5, 0.5)
+        calibration = calibration or Calibration(*fit_platt(logits, ~is_fake), 0.5, 0.5)
     except ValueError:
         raise ConfigError("A run learned nothing: it is no better than chance.") from None
 

@@ -155,13 +155,15 @@ def show_confidence(models: Models) -> None:
             curves.reliability(c.p_fake(m.scores.logits), m.scores.is_fake)
             for c in (UNCALIBRATED, m.card.calibration)
         )
+        fitted_to = m.card.raw["calibration"].get("fitted_to")
         plots.show(
             plots.reliability(before, after),
             "reliability",
             f"Reliability diagram of {m.name}, before and after calibration",
             "Above: a dot on the dotted line means that a model which is, say, 80 % sure is right "
             "80 % of the time; below the line it boasts, above it is too modest. Below: how many "
-            "images lie in each bin. Nearly all lie far right; bins with few images jump about.",
+            "images lie in each bin. Nearly all lie far right; bins with few images jump about."
+            + (f" Calibration was fitted to validation {fitted_to}." if fitted_to else ""),
         )
         with st.expander("As a table"):
             st.table(

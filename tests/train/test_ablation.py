@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cifake_core import artifacts, dataset, metrics
+from cifake_core.calibration import Calibration
 from cifake_core.errors import ConfigError
 from cifake_core.labels import FAKE
 from train import ablation
@@ -163,6 +164,9 @@ def test_stress_changes_what_the_net_sees():
     found = ablation.scores(texture, images, is_fake)
     assert found["accuracy"] == found["auroc"] == 1
     assert found["noise 0.10"] == 0.5  # noise gives every image texture
+    # A calibration that is given stays: this one takes every image for a photograph.
+    given = Calibration(temperature=1.0, bias=1e3, real_to=0.1, fake_from=0.9)
+    assert ablation.scores(texture, images, is_fake, given)["accuracy"] == 0.5
 
 
 @pytest.mark.parametrize("options", [[], ["--model", "lens", "--run", "runs/x"]])
