@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import shutil
@@ -11,16 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import Run, assert_same_result, checkpointed, finished, log, weights
+from runs import SMALL, Run, assert_same_result, checkpointed, finished, log, weights
 
 from cifake_core import dataset
+from cifake_core.errors import ConfigError
 from train import checkpoint
 from train.config import load_recipe
+from train.runs import open_run
 from train.train import some
 
 EPOCH, STEPS = 11, 11 * 6  # small.toml on tiny_cifake: 180 rows in batches of 16, 6 epochs
 LOGGED = sorted({*range(3, STEPS + 1, 3), *range(EPOCH, STEPS + 1, EPOCH)})
-KILLS = 22
+KILLS = 20
 
 
 @pytest.fixture(scope="module")
@@ -99,16 +102,37 @@ def test_run_with_one_more_cycle_ends_like_one_that_had_it_from_the_start(
 ):
     more = ("--set", "then=[{epochs = 1, learning_rate = 1e-3}]")
     shutil.copytree(whole, extended := tmp_path / "extended")
-    with Run(tiny_cifake, extended, *more) as run:
-        run.until_step(STEPS + 3)
-        assert not (extended / "result.json").exists(), "it would pass for finished"
     finished(tiny_cifake, extended, *more)
     assert_same_result(extended, finished(tiny_cifake, tmp_path / "at-once", *more))
     (entry,) = json.loads((extended / "config.json").read_text())["extended"]
     assert entry["cycles_before"] == 1
 
-    with Run(tiny_cifake, extended) as run:  # fewer cycles than were run
-        assert "other settings" in run.wait()[1]
+
+def test_a_run_that_got_more_cycles_is_not_finished_and_loses_none(whole, tiny_cifake, tmp_path):
+    config, sha256 = load_recipe(str(SMALL)), dataset.load(tiny_cifake).sha256
+    longer = dataclasses.replace(config, then=({"epochs": 1},))
+    shutil.copytree(whole, folder := tmp_path / "run")
+    open_run(folder, config, "", sha256)
+    assert (folder / "result.json").exists()
+    for _ in range(2):
+        open_run(folder, longer, "", sha256)
+        assert not (folder / "result.json").exists()
+    assert len(json.loads((folder / "config.json").read_text())["extended"]) == 1
+    other = dataclasses.replace(config, then=({"epochs": 2},))
+    for wrong in (config, other, dataclasses.replace(longer, seed=5)):
+        with pytest.raises(ConfigError, match="other settings"):
+            open_run(folder, wrong, "", sha256)
+
+
+def test_a_run_older_than_a_setting_goes_on_with_its_default(whole, tiny_cifake, tmp_path):
+    config, sha256 = load_recipe(str(SMALL)), dataset.load(tiny_cifake).sha256
+    shutil.copytree(whole, folder := tmp_path / "run")
+    record = json.loads((folder / "config.json").read_text())
+    assert record["config"].pop("mixup") == 0
+    (folder / "config.json").write_text(json.dumps(record))
+    open_run(folder, config, "", sha256)
+    with pytest.raises(ConfigError, match="other settings"):
+        open_run(folder, dataclasses.replace(config, mixup=0.2), "", sha256)
 
 
 def test_loss_that_is_not_a_number_stops_the_run(tiny_cifake, tmp_path):
