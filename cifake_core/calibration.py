@@ -22,9 +22,9 @@ class Calibration:
     """Temperature and bias on the logit (Platt 1999; Guo et al. 2017, arXiv:1706.04599), and the
     two thresholds on ``p_fake``.
 
-    The bias is there because training on blurred and noisy images moves the point at which a model
-    is undecided on clean ones. At ``fake_from`` and above the verdict is fake, at ``real_to`` and
-    below it is real, and in between uncertain.
+    The bias is there because the point at which a model is undecided moves with blur and noise;
+    which images both were fitted to, the model's card says. At ``fake_from`` and above the verdict
+    is fake, at ``real_to`` and below it is real, and in between uncertain.
     """
 
     temperature: float

@@ -138,6 +138,20 @@ def test_high_pass_sees_nothing_in_what_neighbours_foretell():
     assert all(np.array_equal(kernel[:, :, colour], SRM) for colour in range(3))
 
 
+def test_high_pass_is_float32_whatever_the_policy():
+    """bfloat16 has eight bits: what neighbours differ by would be lost before the filter."""
+    import keras
+
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = build("lens", widths=(4, 6, 8), high_pass=True)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert model.get_layer("high_pass").compute_dtype == "float32"
+    assert model.get_layer("stem2_conv").compute_dtype == "bfloat16"
+
+
 def test_anti_aliasing_keeps_a_constant_and_the_shapes(images):
     import keras
 

@@ -2,7 +2,8 @@
 
 Several ``--run`` are the seeds of one row, which then holds their means. ``--flip`` adds a second
 row, of logits averaged over each image and its mirror image. Only validation images are used, and
-a row replaces the one of the same name, so the table can be made again in any order.
+a row replaces the one of the same name, so the table can be made again in any order. A run is
+calibrated on the unchanged images; a model that ships keeps its own calibration.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from cifake_core.progress import progress_bar
 from train.config import load_recipe
 from train.convert import to_onnx
 from train.export import evidence_dir, predict, write_json
-from train.runs import load_run, read_run, seeds_of
+from train.runs import load_run, read_run, seeds_of, settings_of
 
 FILE = "ablations.json"
 LABELS = ("JPEG 40", "noise 0.10", "blur 0.6")
@@ -91,7 +92,8 @@ def measure(
         ConfigError: the members differ in more than the seed, or learned nothing.
     """
     records = [record for record, _ in members]
-    plain = [{k: v for k, v in r["config"].items() if k != "seed"} for r in records]
+    settings = [settings_of(record["config"]) for record in records]
+    plain = [{k: v for k, v in config.items() if k != "seed"} for config in settings]
     if any(config != plain[0] for config in plain):
         raise ConfigError("Runs of one row must differ in nothing but the seed.")
     seeds = [seeds_of(record) for record in records]
@@ -115,6 +117,7 @@ def measure(
                 "command": trained_by,
                 "seeds": seeds,
                 "flip": averaged,
+                "calibration": "as shipped" if calibration else "fitted to unchanged images",
                 "validation_accuracy": _mean(found, "accuracy"),
                 "validation_accuracy_each": [f["accuracy"] for f in found],
                 "validation_auroc": _mean(found, "auroc"),

@@ -51,7 +51,7 @@ def augment(batch: np.ndarray, config: Config, rng: np.random.Generator) -> np.n
 def mix(
     images: np.ndarray, targets: np.ndarray, config: Config, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Each image mixed with another one of the batch, and the targets (B, 1) in proportion.
+    """Each image mixed with one of the batch drawn at random, and the targets (B, 1) in proportion.
 
     Where both mixup and cutmix are asked for, a coin decides for the whole batch.
     """

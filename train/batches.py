@@ -19,26 +19,22 @@ class Batches:
         images: (N, S, S, 3) uint8, may be memory-mapped.
         labels: (N,) uint8.
         rows: which rows to train on.
-        taught: (N,) a teacher's probabilities of REAL, mixed into the labels.
     """
 
     def __init__(
-        self,
-        images: np.ndarray,
-        labels: np.ndarray,
-        rows: np.ndarray,
-        config: Config,
-        taught: np.ndarray | None = None,
+        self, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, config: Config
     ) -> None:
         self.images, self.rows, self.config = images, rows, config
         self.targets = labels.astype(np.float32)[:, None]
-        if taught is not None:
-            share = np.float32(config.teacher_share)
-            self.targets = (1 - share) * self.targets + share * taught.astype(np.float32)[:, None]
         self.steps_per_epoch = max(1, len(rows) // config.batch_size)
         self.phases = config.phases()
         self._ends = np.cumsum([phase.epochs for phase in self.phases])
         self._epoch, self._order = -1, rows
+
+    def teach(self, given: np.ndarray) -> None:
+        """Mix a teacher's (N,) probabilities of REAL into the targets, by ``teacher_share``."""
+        share = np.float32(self.config.teacher_share)
+        self.targets = (1 - share) * self.targets + share * given.astype(np.float32)[:, None]
 
     @property
     def steps(self) -> int:

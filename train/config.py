@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,7 +102,7 @@ class Config:
         for key in (
             "shift", "limit", "seed", "rotation", "plateau", "early_stopping", "mixup", "cutmix"
         ):  # fmt: skip
-            if getattr(self, key) < 0:
+            if not 0 <= getattr(self, key) < math.inf:
                 raise ConfigError(f"{key} must be at least 0.")
         if self.learning_rate <= 0 or self.weight_decay < 0:
             raise ConfigError("learning_rate must be more than 0, weight_decay at least 0.")
@@ -119,6 +120,8 @@ class Config:
             raise ConfigError("blur_sigma must be more than 0, noise_sigma at least 0.")
         if (self.plateau or self.early_stopping) and self.schedule != "constant":
             raise ConfigError("plateau and early_stopping need schedule = constant.")
+        if self.then and self.early_stopping:
+            raise ConfigError("early_stopping ends a run of one cycle only: without then.")
         allowed = {"epochs", "learning_rate", *AUGMENTATION}
         for number, table in enumerate(self.then, start=1):
             if "epochs" not in table or not set(table) <= allowed:

@@ -46,9 +46,12 @@ TITLES = {
     "resnet50": "resnet50: ResNet50 with a dense head, native 32x32",
 }
 VERSIONS = ("keras", "tensorflow-cpu", "tensorflow", "jax", "torch", "numpy", "onnxruntime")
-OPTIONAL = ("parts", "extended", "teacher_sha256")  # of a run's record
 # From this size on the kernels ship once, in the graph.
 ONCE_FROM = 40_000_000  # bytes of both files
+DAMAGE = (
+    "light", "brightness", "contrast", "blur", "blur_sigma", "noise", "noise_sigma", "jpeg",
+    "jpeg_quality",
+)  # fmt: skip
 UNCALIBRATED = Calibration(1.0, 0.0, 0.5, 0.5)
 
 
@@ -87,6 +90,7 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
     files, measured = made(model, data, damage(record))
     curve = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
+    parts = [p | {"config": without_folders(p["config"])} for p in record.get("parts", [])]
     # Nothing that ships is touched before all of the above has worked.
     folder = artifacts.models_dir() / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +121,8 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
             "initial_weights_sha256": record.get("initial_weights_sha256", ""),
             "note": note or record.get("note", ""),
             "validation_seed": record["validation_seed"],
-            **{k: record[k] for k in OPTIONAL if k in record},
+            **{k: record[k] for k in ("extended",) if k in record},
+            **({"parts": parts} if parts else {}),
             "result": json.loads((run / "result.json").read_text()),
         },
         "versions": {"python": platform.python_version(), **versions(VERSIONS)},
@@ -134,6 +139,17 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
         "files": data.train.names[rows].tolist(),
     }
     checkpoint.replace(evidence_dir() / "validation_split.json", json.dumps(split).encode())
+
+
+def fitted_to(damage: Config | None) -> dict[str, Any]:
+    """What a card says of the validation images that temperature and bias were fitted to."""
+    if not damage:
+        return {"fitted_to": "images as they are"}
+    settings = damage.as_dict()
+    return {
+        "fitted_to": "images damaged as in the last cycle of training",
+        "damage": {k: settings[k] for k in DAMAGE},
+    }
 
 
 def without_folders(config: dict[str, Any]) -> dict[str, Any]:
@@ -184,8 +200,7 @@ def made(
         storage["bytes_float16"] = len(rest) + len(half.graph)
     return files | {artifacts.GRAPH: chosen.graph, artifacts.GATE: gate.to_bytes()}, {
         "storage": storage,
-        "calibration": calibration_record(calibration, chosen.logits, is_real)
-        | {"fitted_to": "images damaged as in training" if damage else "images as they are"},
+        "calibration": calibration_record(calibration, chosen.logits, is_real) | fitted_to(damage),
         "gate": gate_record,
         "validation": metrics.summary(calibration.p_fake(chosen.logits), ~is_real),
         "goldens": artifacts.encode_goldens(goldens, engine.logits(goldens)),

@@ -4,7 +4,8 @@ A part is a finished run's folder or the name of a model that ships, all of one 
 builder takes ``nets`` (``lens``, ``lens_large``). The folder that is written exports like any run:
 ``python -m train.evaluate --model lens --run runs/joined``. The joint logit is the mean of the
 parts' logits, with ``--mirror`` of every other part's for the mirror image; ``export_args`` of the
-parts are left aside. What two nets get wrong differs, more so if they were trained differently, so
+parts are left aside, and calibration is fitted to images damaged as the first part's were. What two
+nets get wrong differs, more so if they were trained differently, so
 the mean is right more often than either (Lakshminarayanan et al. 2017, arXiv:1612.01474).
 """
 
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     import keras
 
 OF_RUN = (
-    "recipe", "config", "backend", "git_commit", "extended", "initial_weights_sha256",
-    "teacher_sha256", "note",
+    "recipe", "config", "backend", "git_commit", "extended", "initial_weights_sha256", "note"
 )  # fmt: skip
 
 

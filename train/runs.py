@@ -34,10 +34,10 @@ REMARK = (
 )
 
 
-def open_run(folder: Path, config: Config, recipe: str, data_sha256: str, **given: str) -> None:
+def open_run(
+    folder: Path, config: Config, recipe: str, data_sha256: str, initial_sha256: str = ""
+) -> None:
     """Create the run folder, or make sure that it holds this very run or the first cycles of it.
-
-    ``given`` are hashes of what the run starts from besides the data.
 
     Raises:
         ConfigError: the folder holds a run with other settings or on other data.
@@ -65,7 +65,7 @@ def open_run(folder: Path, config: Config, recipe: str, data_sha256: str, **give
         "recipe": recipe,
         "config": settings,
         "data_sha256": data_sha256,
-        **given,
+        "initial_weights_sha256": initial_sha256,
         "validation_seed": dataset.VALIDATION_SEED,
         "backend": keras.backend.backend(),
         "versions": {"python": platform.python_version(), **versions(PACKAGES)},

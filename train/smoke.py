@@ -60,4 +60,5 @@ def shortened(config: Config) -> Config:
         dtype="float32",  # XLA's half-precision convolutions take minutes on a CPU
         validate_every=1,
         initial_weights="",
+        teacher="",
     )

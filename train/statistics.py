@@ -4,34 +4,52 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from train.batches import Batches
 
 if TYPE_CHECKING:
     import keras
 
 
-def estimate(model: keras.Model, batches: Batches, most: int = 64) -> None:
-    """Set the moving means and variances to their plain mean over the run's last batches.
+def estimate(model: keras.Model, batches: Batches, most: int = 64) -> int:
+    """Set moving means and variances to their plain mean over the last batches of the run.
 
     The ones kept while training belong to the weights as they went along, not to their average
-    (Izmailov et al. 2018, arXiv:1803.05407, section 3.2). Nothing else of ``model`` changes;
-    without batch normalisation nothing does. ``most`` bounds the number of batches.
+    (Izmailov et al. 2018, arXiv:1803.05407, section 3.2). Nothing else of ``model`` changes. Of a
+    layer that is called twice, as with ``mirror``, one call counts.
+
+    Returns:
+        The number of batches, at most ``most`` and an epoch; 0 without batch normalisation.
     """
     import keras
 
-    kept = {}
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
-            kept[layer] = layer.momentum
-    if not kept:
-        return
-    last = batches.steps
-    first = max(0, last - min(most, batches.steps_per_epoch))
+    layers = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    ]
+    if not layers:
+        return 0
+    steps = range(max(0, batches.steps - min(most, batches.steps_per_epoch)), batches.steps)
+    kept, sums = [layer.momentum for layer in layers], [0.0] * 2 * len(layers)
     try:
-        for count, step in enumerate(range(first, last)):
-            for layer in kept:
-                layer.momentum = count / (count + 1)  # so that a moving mean is a plain one
+        for step in steps:
+            for layer in layers:
+                layer.momentum = 0.0  # what is kept is then what this batch has
             model(batches.batch(step)[0], training=True)
+            sums = [a + b for a, b in zip(sums, _read(layers), strict=True)]
     finally:
-        for layer, momentum in kept.items():
+        for layer, momentum in zip(layers, kept, strict=True):
             layer.momentum = momentum
+    for layer, mean, variance in zip(layers, sums[::2], sums[1::2], strict=True):
+        layer.moving_mean.assign(mean / len(steps))
+        layer.moving_variance.assign(variance / len(steps))
+    return len(steps)
+
+
+def _read(layers: list[keras.layers.BatchNormalization]) -> list[np.ndarray]:
+    import keras
+
+    variables = [v for layer in layers for v in (layer.moving_mean, layer.moving_variance)]
+    return [keras.ops.convert_to_numpy(v.value).astype(np.float64) for v in variables]

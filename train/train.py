@@ -2,9 +2,10 @@
 
 ``--list`` shows the recipes; ``--smoke`` tries one of them, or all, on 512 images.
 
-A run lives in ``runs/<id>/``: ``config.json``, ``metrics.jsonl``, two checkpoint slots and, at the
-end, ``model.weights.h5``. Starting the same command again continues where the run stopped, also on
-another machine that the folder was copied to.
+A run lives in ``runs/<id>/``: ``config.json``, ``metrics.jsonl``, two checkpoint slots (with early
+stopping ``best/``, with a teacher its answers) and, at the end, ``model.weights.h5``. Starting the
+same command again continues where the run stopped, also on another machine that the folder was
+copied to.
 """
 
 from __future__ import annotations
@@ -90,8 +91,7 @@ def run(
         rows = some(rows, data.train.labels, config.limit, config.seed)
     if not len(rows) or not len(held_out):
         raise DatasetError(f"{data.root} has too few images to train on and to validate with.")
-    taught = teacher.answers(config.teacher, data, folder) if config.teacher else None
-    batches = Batches(data.train.images, data.train.labels, rows, config, taught)
+    batches = Batches(data.train.images, data.train.labels, rows, config)
     total = batches.steps
 
     keras.utils.set_random_seed(config.seed)
@@ -99,14 +99,14 @@ def run(
     _distribute(config)
     model = compile_model(config, batches.steps_per_epoch)
     start = restore(folder, model)
-    given = {"initial_weights_sha256": ""}
+    origin = ""
     if config.initial_weights and not start:
-        given = {"initial_weights_sha256": load_initial_weights(model, config)}
-    if taught is not None:
-        given["teacher_sha256"] = teacher.sha256(taught)
-    open_run(folder, config, recipe, data.sha256, **given)  # after what may refuse the settings
-    if taught is not None:
-        teacher.keep(folder, taught)
+        origin = load_initial_weights(model, config)
+    given = teacher.answers(config.teacher, data, folder, _predict) if config.teacher else None
+    open_run(folder, config, recipe, data.sha256, origin)  # after what may refuse the settings
+    if given is not None:
+        teacher.keep(folder, given)
+        batches.teach(given)
     log = MetricLog(folder / "metrics.jsonl", start)
     events = Events(folder, log.entries) if tensorboard else None
     if start:
@@ -257,10 +257,12 @@ def _finish(model, config, folder, log, data, held_out, batches) -> None:
         restore(folder / "best", model)
     if config.ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
-    plain = _plain_copy(model, config)
+    plain, of = _plain_copy(model, config), {}
     if config.ema:
-        statistics.estimate(plain, batches)
-    final = validate(plain, data.train, held_out, averaged=False)
+        of["statistics_of_batches"] = statistics.estimate(plain, batches)
+    if config.teacher:
+        of["teacher_sha256"] = teacher.sha256(folder)
+    final = validate(plain, data.train, held_out, averaged=False) | of
     work = folder / ".model.weights.h5"
     plain.save_weights(work)
     work.replace(folder / "model.weights.h5")

@@ -114,7 +114,8 @@ def _trunk(
     anti_alias: bool = False,
     squeeze_excite: bool = False,
 ) -> Block:
-    steps = [_beside(_fixed(SRM, f"{prefix}high_pass"))] if high_pass else []
+    filters = _fixed(SRM, f"{prefix}high_pass", dtype="float32") if high_pass else None
+    steps = [_beside(filters)] if filters else []
     steps += [
         _conv_bn_relu(widths[0], f"{prefix}stem1", dtype="float32"),
         _conv_bn_relu(widths[0], f"{prefix}stem2"),
@@ -158,7 +159,9 @@ def _squeeze_excite(width: int, name: str) -> Block:
     return lambda x: times([x, weigh(x)])
 
 
-def _fixed(kernels: np.ndarray, name: str, strides: int = 1) -> layers.Layer:
+def _fixed(
+    kernels: np.ndarray, name: str, strides: int = 1, dtype: str | None = None
+) -> layers.Layer:
     """(h, w, m) kernels over every channel, m maps of each; nothing in them is trained."""
 
     def initial(shape, dtype=None):
@@ -167,7 +170,7 @@ def _fixed(kernels: np.ndarray, name: str, strides: int = 1) -> layers.Layer:
     height, width, maps = kernels.shape
     return layers.DepthwiseConv2D(
         (height, width), strides, "same", maps, use_bias=False,
-        depthwise_initializer=initial, trainable=False, name=name,
+        depthwise_initializer=initial, trainable=False, dtype=dtype, name=name,
     )  # fmt: skip
 
 

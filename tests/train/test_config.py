@@ -73,6 +73,8 @@ def test_lens_is_among_the_recipes():
         ("light", 1.5),
         ("contrast", (0, 1)),
         ("early_stopping", 3),  # of a schedule that ends by itself
+        ("mixup", float("inf")),
+        ("cutmix", float("nan")),
         ("plateau", 3),
         ("then", {"epochs": 1}),
         ("then", [{"learning_rate": 1e-3}]),

@@ -337,7 +337,10 @@ def test_a_net_is_calibrated_on_the_damage_it_was_trained_on(noise, finished, da
     given = card.calibration.temperature, card.calibration.bias
     assert given == pytest.approx(platt, rel=1e-2, abs=1e-2)
     said = card.raw["calibration"]["fitted_to"]
-    assert said == ("images damaged as in training" if noise else "images as they are")
+    assert (
+        said == f"images {'damaged as in the last cycle of training' if noise else 'as they are'}"
+    )
+    assert card.raw["calibration"].get("damage", {}).get("noise", 0) == noise
 
 
 def test_verdicts_are_those_of_the_calibration():
