@@ -7,6 +7,7 @@ import itertools
 from benchmarks.timing import ROOT, median_seconds, report
 from cifake_core import artifacts, pipeline, what_if
 from cifake_core.samples import samples
+from pages.parts import engine
 
 GOAL = 0.2  # seconds
 SLOWEST = "mobilenet_v2"  # of the models that ship; its heatmaps are tf-keras-vis' Grad-CAM
@@ -42,7 +43,7 @@ def moves() -> None:
     line("  the cover moved, every model asked", median_seconds(cover, 40))
     app.toggle(key="what_if_all").set_value(False).run()
     app.toggle(key="what_if_cover").set_value(False).run()
-    pipeline.load(SLOWEST).load_explainer().result()
+    engine.load_heatmaps(pipeline.load(SLOWEST)).result()
     app.selectbox(key="model").set_value(SLOWEST).run()
     line(f"  the slider moved, {SLOWEST} picked", median_seconds(slide, 60))
     assert not app.exception

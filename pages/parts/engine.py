@@ -126,15 +126,20 @@ def _drawn(
 
 
 def _import_tensorflow() -> None:
-    """Take the libraries out of garbage collection: Streamlit collects after every run.
+    """Keep what Streamlit does after every run away from the libraries.
 
-    Before any model is built, because a frozen model that leaves memory would never be collected.
+    It collects garbage, so they are taken out of that: before any model is built, because a frozen
+    model that leaves memory would never be collected. And it calls ``keras.backend.clear_session``,
+    by which TensorFlow forgets its kernels, also under a heatmap that somebody else waits for: each
+    run of any visitor would make the next heatmap many times slower.
     """
     if not _frozen.is_set():
+        import keras
         import tf_keras_vis.layercam  # brings Grad-CAM and Grad-CAM++
         import tf_keras_vis.saliency
         import tf_keras_vis.scorecam  # noqa: F401
 
+        keras.backend.clear_session = lambda *_, **__: None
         _frozen.set()
         gc.collect()
         gc.freeze()

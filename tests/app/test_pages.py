@@ -16,6 +16,7 @@ from cifake_core.calibration import Verdict
 from cifake_core.explain import Method
 from cifake_core.samples import samples
 from cifake_core.stability import Stability
+from pages.parts import engine
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWERS = ("photograph", "AI-generated", "Can't tell")
@@ -127,6 +128,17 @@ def test_heatmap_controls_work(app):
     app.selectbox(key="colours").set_value("cividis").run()
     assert not app.exception
     assert app.slider(key="opacity").value == 90
+
+
+def test_a_run_of_a_page_leaves_kerass_session_alone(app):
+    """Streamlit would clear it after every run, under everybody's heatmaps."""
+    press_sample(app.run(), "Ball")
+    engine.load_heatmaps(engine.detector()).result()
+    import keras
+
+    before = keras.layers.Flatten().name
+    app.run()
+    assert keras.layers.Flatten().name != before, "names are counted anew after clearing"
 
 
 def test_choices_survive_other_images_and_other_pages(app):
