@@ -5,8 +5,8 @@ builder takes ``nets`` (``lens``, ``lens_large``). The folder that is written ex
 ``python -m train.evaluate --model lens --run runs/joined``. The joint logit is the mean of the
 parts' logits, with ``--mirror`` of every other part's for the mirror image; ``export_args`` of the
 parts are left aside, and calibration is fitted to images damaged as the first part's were. What two
-nets get wrong differs, more so if they were trained differently, so
-the mean is right more often than either (Lakshminarayanan et al. 2017, arXiv:1612.01474).
+nets get wrong differs, more so if they were trained differently, so the mean is right more often
+than either (Lakshminarayanan et al. 2017, arXiv:1612.01474).
 """
 
 from __future__ import annotations
