@@ -5,19 +5,13 @@ import shutil
 
 import numpy as np
 import pytest
-from shipping import shipping_to
+from shipping import labelled, shipping_to
 
 from cifake_core import artifacts, dataset
 from cifake_core.calibration import fit_platt
 from cifake_core.labels import REAL
 from train import export, runs
 from train.augment import augment
-
-
-def labelled(seed=2, count=2000):
-    rng = np.random.default_rng(seed)
-    is_real = rng.random(count) < 0.5
-    return rng.normal(np.where(is_real, 2.0, -2.0), 1.2), is_real
 
 
 def test_damaged_images_give_the_probabilities_and_whole_ones_the_thresholds():

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from scipy.optimize import brentq
-from shipping import accept_hash_of, shipping_to
+from shipping import accept_hash_of, labelled, shipping_to
 
 from cifake_core import artifacts, dataset, kernels, models
 from cifake_core.errors import ArtifactError, ConfigError
@@ -244,12 +244,6 @@ def test_an_unfinished_run_is_not_shipped(places, data):
 
 def candidate(dtype, logits):
     return export.Candidate(dtype, b"", b"", logits)
-
-
-def labelled(seed=2, count=2000):
-    rng = np.random.default_rng(seed)
-    is_real = rng.random(count) < 0.5
-    return rng.normal(np.where(is_real, 2.0, -2.0), 1.2), is_real
 
 
 def test_float16_is_chosen_where_no_verdict_changes():
