@@ -2,7 +2,7 @@
 
 Bare is one fixed batch through the compiled net again and again: forward, backward, and the
 plainest update there is, so that the gradients are not optimised away; nothing that averages
-weights, prepares images, logs, or saves.
+weights, prepares images, logs, or saves. The loop does all of these; its validation is not timed.
 """
 
 import argparse

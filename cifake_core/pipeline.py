@@ -164,18 +164,16 @@ class Detector:
         read = zip(*self._read(np.stack([o.prepared.pixels for o in batch])), strict=True)
         return [self._analysis(o, x, s) for o, (x, s) in zip(batch, read, strict=True)]
 
-    def answer(self, pixels: np.ndarray) -> tuple[Verdict, tuple[str, ...]]:
-        """The verdict on a file of exactly these (S, S, 3) uint8 pixels, tiny changes tried.
-
-        Returns:
-            The verdict, and why it is uncertain, a sentence each; () if it is not.
-        """
+    def answer(self, pixels: np.ndarray, thorough: bool) -> tuple[float, Verdict, tuple[str, ...]]:
+        """p_fake, verdict and doubts for a file of exactly these (S, S, 3) uint8 pixels."""
         ((logit,), (strange,)) = self._read(pixels[None])
-        verdict, doubts = self._verdict(self.card.calibration.p_fake(np.float64(logit)), strange)
-        if verdict is Verdict.UNCERTAIN:
-            return verdict, doubts
-        found = stability(self.engine.logits, self.card.calibration, pixels)
-        return (Verdict.UNCERTAIN, (found.doubt,)) if found.doubt else (verdict, ())
+        p_fake = float(self.card.calibration.p_fake(np.float64(logit)))
+        verdict, doubts = self._verdict(p_fake, strange)
+        if thorough and verdict is not Verdict.UNCERTAIN:
+            found = stability(self.engine.logits, self.card.calibration, pixels)
+            if found.doubt:
+                return p_fake, Verdict.UNCERTAIN, (found.doubt,)
+        return p_fake, verdict, doubts
 
     def with_stability(self, analysis: Analysis) -> Analysis:
         """The same analysis with its stability; one that a tiny change reverses is uncertain."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from tiny import write_cifake
 
 from cifake_core import dataset
 
@@ -34,6 +32,8 @@ def _own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.delenv("CIFAKE_DATA", raising=False)
         patch.setenv("CIFAKE_CACHE", str(cache))
         patch.setenv("KAGGLEHUB_CACHE", str(cache / "kagglehub"))
+        # Many runs compile the same step, each in a process of its own.
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(cache / "jax"))
         yield
 
 
@@ -49,17 +49,7 @@ def tiny_cifake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     REAL are smooth gradients, FAKE are noisy textures, so a small net learns them in seconds.
     """
-    root = tmp_path_factory.mktemp("tiny") / "cifake"
-    rng = np.random.default_rng(7)
-    for split, count in TINY_COUNTS.items():
-        for label in ("FAKE", "REAL"):
-            (root / split / label).mkdir(parents=True)
-            for number in range(1, 11):
-                for i in range(1, count + 1):
-                    bracket = f" ({number})" if number > 1 else ""
-                    pixels = _texture(rng) if label == "FAKE" else _gradient(rng)
-                    path = root / split / label / f"{i:04d}{bracket}.jpg"
-                    path.write_bytes(jpeg_bytes(pixels))
+    root = write_cifake(tmp_path_factory.mktemp("tiny") / "cifake", TINY_COUNTS)
     for original, copy in TINY_COPIES:
         (root / copy).write_bytes((root / original).read_bytes())
     return root
@@ -80,21 +70,3 @@ def real_cifake(_own_places: None) -> dataset.Dataset:
             else:
                 patch.setenv(key, value)
         return dataset.load()
-
-
-def jpeg_bytes(pixels: np.ndarray, quality: int = 75) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
-
-
-def _gradient(rng: np.random.Generator) -> np.ndarray:
-    corners = rng.uniform(0, 255, (2, 2, 3))
-    t = np.linspace(0, 1, 32)
-    weight = np.stack([1 - t, t])
-    return np.einsum("yi,xj,yxc->ijc", weight, weight, corners).astype(np.uint8)
-
-
-def _texture(rng: np.random.Generator) -> np.ndarray:
-    noise = rng.normal(0, 40, (32, 32, 3)) + rng.uniform(60, 200, 3)
-    return np.clip(noise, 0, 255).astype(np.uint8)

@@ -40,6 +40,7 @@ def evidence(
     def figures(kept: np.ndarray) -> dict[str, Any]:
         answers = {"answered_share": 0.9, "accuracy_answered": min(1.0, accuracy + 0.01)}
         extra = {"nll": 0.1, "with_gate": answers | {"answered_share": 0.89}}
+        extra["before_calibration"] = {"accuracy": 0.5, "ece": 0.2, "brier": 0.3, "nll": 0.9}
         return metrics.summary(p_fake[kept], is_fake[kept]) | answers | extra
 
     steps = [
@@ -68,6 +69,7 @@ def evidence(
                 w: {"REAL": 0.99 - i / 200, "FAKE": 0.95 + i / 200} for i, w in enumerate(CLASSES)
             },
         },
+        "thorough": {"n": 20, "answered_share": 0.8, "accuracy_answered": 0.99},
         "abstention": metrics.abstention_curve(p_fake, is_fake),
         "stress": [
             step | {"accuracy": accuracy - 0.01 * i, "fake_recall": accuracy - 0.02 * i}

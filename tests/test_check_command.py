@@ -15,6 +15,7 @@ from cifake_core.__main__ import main
 from cifake_core.samples import samples
 
 COLUMNS = ["path", "verdict", "p_fake", "model", "width", "height", "error"]
+COLUMNS += ["in_domain", "doubts"]
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_json_has_a_line_for_each_file(folder, capsys):
     found = {os.path.relpath(r["path"], folder): r for r in rows(capsys.readouterr().out)}
     assert sorted(found) == ["a.png", "c.jpg", "deep/b.PNG"]
     for row in found.values():
-        assert list(row) == [*COLUMNS, "in_domain", "doubts"]
+        assert list(row) == COLUMNS
         assert row["model"] == "lens"
     assert found["a.png"]["verdict"] in {"real", "fake", "uncertain"}
     assert 0 <= found["a.png"]["p_fake"] <= 1
@@ -93,6 +94,9 @@ def test_csv_can_be_read_back(folder, tmp_path):
     assert len(found) == 3
     assert list(found[0]) == COLUMNS
     assert {r["error"] != "" for r in found} == {True, False}
+    (large,) = [r for r in found if r["path"].endswith("b.PNG")]
+    assert large["in_domain"] == "False"
+    assert large["doubts"].startswith("Only images of exactly 32x32 pixels")
 
 
 def test_table_names_every_file(folder, capsys):

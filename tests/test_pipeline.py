@@ -189,17 +189,22 @@ def test_the_keras_side_goes_with_its_model(four_models, monkeypatch):
             self.model = model
             made.append(weakref.ref(model))
 
+    explainers_done()  # those of other tests, which would be taken for this one's
     monkeypatch.setattr(pipeline, "Explainer", Kept)
     assert pipeline.load("a").load_explainer().exception() is None
     gc.collect()
     assert made[0]() is not None
     for name in "bcd":
         pipeline.load(name)
+    explainers_done()
+    gc.collect()
+    assert made[0]() is None
+
+
+def explainers_done():
     for thread in threading.enumerate():
         if thread.name == "explainer":
             thread.join()
-    gc.collect()
-    assert made[0]() is None
 
 
 def test_a_model_exported_anew_is_loaded_anew(four_models):

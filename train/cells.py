@@ -60,7 +60,8 @@ def left(row: dict | None) -> str:
         return "no maps to compare"
     low, high = found["interval_95"]
     said = {True: "passes", False: "fails", None: "undecided"}[row["passes"]]
-    return f"{found['mean']:.2f} ({low:.2f} to {high:.2f}), {said}"
+    count = "" if found["n"] == row["n"] else f"{found['n']} of "
+    return f"{found['mean']:.2f} ({low:.2f} to {high:.2f}), {said}, n = {count}{row['n']}"
 
 
 def rate(found: dict) -> str:

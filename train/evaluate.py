@@ -1,9 +1,10 @@
 """Measure what ships and keep the evidence: ``python -m train.evaluate --model lens`` or ``--all``.
 
 Calibration and thresholds come from the card, where validation put them. This is the only program
-that scores the official test split, and nothing is chosen from what it prints. It writes
+that scores the official test split; choose by validation, not by what it prints. It writes
 ``assets/evidence/<name>.json``; with ``--run`` it first turns a finished run into
-``assets/models/<name>/``.
+``assets/models/<name>/``. Rows under stress that the file has of the same weights, thresholds and
+images are kept, unless ``--again`` is given.
 """
 
 from __future__ import annotations
@@ -11,9 +12,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import statistics
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +21,18 @@ from cifake_core import artifacts, dataset, metrics
 from cifake_core.calibration import Calibration
 from cifake_core.catalogue import is_of
 from cifake_core.domain import SIGNALS, Gate
-from cifake_core.errors import CifakeLensError, ConfigError
+from cifake_core.errors import CifakeLensError
 from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
 from cifake_core.perturb import STRESS
-from cifake_core.predict import CHUNK, Engine, cores
+from cifake_core.predict import CHUNK, Engine
 from cifake_core.progress import Progress, progress_bar
+from cifake_core.stability import stabilities
+from train.cost import speed, time_again
 from train.export import UNCALIBRATED, evidence_dir, export, predict, write_json
 from train.gate import distances
 from train.runs import seeds_of
+
+THOROUGH = 2000  # test images at random on which tiny changes are tried; each asks 15 times
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -45,6 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--stress-images", type=int, metavar="N", help="of the test images, at random, for stress"
     )
+    parser.add_argument("--again", action="store_true", help="measure what is there, too")
     parser.add_argument(
         "--cost", action="store_true", help="only time the models again; no image is scored"
     )
@@ -69,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
             export(names[0], args.run, data, args.note)
         for name in names:
             with progress_bar(f"{name}, stress", " images") as show:
-                evidence = evaluate(name, data, show, args.stress_images)
+                evidence = evaluate(name, data, show, args.stress_images, args.again)
             print("\n".join(in_words(evidence)))
     except CifakeLensError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -82,6 +86,7 @@ def evaluate(
     data: dataset.Dataset,
     progress: Progress | None = None,
     stress_images: int | None = None,
+    again: bool = False,
 ) -> dict:
     """Score the shipped model on the official test split; writes evidence and the card's results.
 
@@ -90,7 +95,7 @@ def evaluate(
 
     Returns:
         The evidence: cost, figures on all 20,000 and on the leak-free test images, abstention,
-        stress, and the logits with the labels they belong to.
+        the same with tiny changes tried, stress, and the logits with the labels they belong to.
     """
     card = artifacts.read_card(name)
     engine = artifacts.load_engine(card)
@@ -100,6 +105,11 @@ def evaluate(
     signals = turned_away(artifacts.load_gate(card, engine), engine, test.images)
     away = signals.any(axis=1)
     some = np.sort(np.random.default_rng(0).permutation(len(test))[:stress_images])
+    few = np.sort(np.random.default_rng(0).permutation(len(test))[:THOROUGH])
+    rows = [] if again else _rows_before(card, data)
+    wanted = [("unchanged", len(some)), *((change.label, len(some)) for change in STRESS)]
+    if [(row["label"], row["n"]) for row in rows] != wanted:
+        rows = stress(engine, calibration, test.images[some], logits[some], is_fake[some], progress)
     evidence = {
         "name": name,
         "command": f"python -m train.evaluate --model {name}"
@@ -127,9 +137,8 @@ def evaluate(
         },
         "gate": gated(signals, is_fake),
         "abstention": metrics.abstention_curve(p_fake, is_fake),
-        "stress": stress(
-            engine, calibration, test.images[some], logits[some], is_fake[some], progress
-        ),
+        "thorough": thorough(engine, calibration, test.images[few], is_fake[few], away[few]),
+        "stress": rows,
         # Rows in the order of the sorted relative paths; little-endian float32, and bits.
         "logits": base64.b64encode(logits.astype("<f4").tobytes()).decode(),
         "is_fake": base64.b64encode(np.packbits(is_fake).tobytes()).decode(),
@@ -142,18 +151,12 @@ def evaluate(
     return evidence
 
 
-def time_again(name: str) -> None:
-    """Write the speed on this machine, at this moment, into a model's evidence.
-
-    Raises:
-        ConfigError: there is none of this card.
-    """
-    card, path = artifacts.read_card(name), evidence_dir() / f"{name}.json"
-    evidence = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if not is_of(card, evidence):
-        raise ConfigError(f"{name} was not measured yet: run this without --cost.")
-    evidence["cost"] |= speed(artifacts.load_engine(card), artifacts.golden_images(card.image_size))
-    write_json(path, evidence)
+def _rows_before(card: artifacts.Card, data: dataset.Dataset) -> list[dict]:
+    """The rows under stress of these weights, thresholds and images that there are already."""
+    path = evidence_dir() / f"{card.name}.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    same = is_of(card, found, gate=False) and found["data_sha256"] == data.sha256
+    return found["stress"] if same else []
 
 
 def figures(
@@ -173,12 +176,39 @@ def figures(
         | {
             "with_gate": _answered(calibration, p_fake, is_fake, ~away),
             "before_calibration": {
+                "accuracy": float(np.mean((logits <= 0) == is_fake)),
                 "ece": metrics.expected_calibration_error(raw, is_fake),
                 "brier": metrics.brier(raw, is_fake),
                 "nll": metrics.negative_log_likelihood(logits, ~is_fake),
             },
         }
     )
+
+
+def thorough(
+    engine: Engine,
+    calibration: Calibration,
+    images: np.ndarray,
+    is_fake: np.ndarray,
+    away: np.ndarray,
+) -> dict:
+    """What is answered where the gate and tiny changes (:mod:`cifake_core.stability`) have a say.
+
+    That is how the page answers; without tiny changes, as ``check`` does it, more is answered.
+
+    Args:
+        images: (N, S, S, 3) uint8.
+        away: (N,) bool, turned away by the gate.
+    """
+    parts = np.array_split(np.arange(len(images)), -(-len(images) // CHUNK))
+    found = [s for p in parts for s in stabilities(engine.logits, calibration, images[p])]
+    reversed_ = np.array([bool(s.reversed) for s in found])
+    logits = predict(engine, images)
+    return {
+        "n": len(images),
+        "reversed_share": float(reversed_.mean()),
+        **_answered(calibration, calibration.p_fake(logits), is_fake, ~away & ~reversed_),
+    }
 
 
 def stress(
@@ -232,16 +262,6 @@ def gated(away: np.ndarray, is_fake: np.ndarray) -> dict:
     }
 
 
-def speed(engine: Engine, images: np.ndarray) -> dict:
-    """Medians on this machine, by the engine the app has: one at a time, and in batches of 64."""
-    few = np.resize(images[:CHUNK], (CHUNK, *images.shape[1:]))
-    for batch in (few[:1], few):
-        engine.logits(batch)  # the first call makes its plans
-    one = statistics.median(_seconds(engine, few[:1]) for _ in range(200))
-    many = statistics.median(_seconds(engine, few) for _ in range(20))
-    return {"ms_per_image": one * 1000, "images_per_s": CHUNK / many, "processors": cores()}
-
-
 def in_words(evidence: dict) -> list[str]:
     """A line for each set of test images."""
     lines = []
@@ -293,12 +313,6 @@ def _stressed(calibration: Calibration, logits: np.ndarray, is_fake: np.ndarray)
         "fake_recall": float(right[is_fake].mean()),
         **_answers(calibration, p_fake, is_fake),
     }
-
-
-def _seconds(engine: Engine, batch: np.ndarray) -> float:
-    start = time.perf_counter()
-    engine.logits(batch)
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

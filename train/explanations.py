@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from cifake_core import artifacts, dataset, faithfulness, randomise
 from cifake_core.artifacts import Card
@@ -296,10 +297,11 @@ def curve_row(found: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
 
 
 def paired(gaps: np.ndarray) -> dict[str, Any]:
-    """Mean of differences on the same images, with its 95 % interval (normal)."""
+    """Mean of differences on the same images, with its 95 % interval by Student's t."""
     if len(gaps) < 2:
         return {"n": len(gaps), "mean": None, "interval_95": None}
-    middle, spread = float(gaps.mean()), 1.96 * float(gaps.std(ddof=1)) / len(gaps) ** 0.5
+    wide = float(stats.t.ppf(0.975, len(gaps) - 1))
+    middle, spread = float(gaps.mean()), wide * float(gaps.std(ddof=1)) / len(gaps) ** 0.5
     interval = [round(middle - spread, 4), round(middle + spread, 4)]
     return {"n": len(gaps), "mean": round(middle, 4), "interval_95": interval}
 

@@ -94,7 +94,8 @@ def cross_check(p_fake, explainer: Explainer, data, count: int) -> dict[str, Any
     mass = quantus.RelevanceMassAccuracy(disable_warnings=True).evaluate_batch(
         a_batch=stacked, s_batch=masks
     )
-    pairs = list(pairwise(drawn))
+    # A flat map has no ranks: they answer NaN, we 0.
+    pairs = [(a, b) for a, b in pairwise(drawn) if np.ptp(a) and np.ptp(b)]
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 
     def unit(values: np.ndarray) -> np.ndarray:

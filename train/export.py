@@ -121,7 +121,7 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
             "initial_weights_sha256": record.get("initial_weights_sha256", ""),
             "note": note or record.get("note", ""),
             "validation_seed": record["validation_seed"],
-            **{k: record[k] for k in ("extended",) if k in record},
+            **{k: record[k] for k in ("extended", "sittings") if k in record},
             **({"parts": parts} if parts else {}),
             "result": json.loads((run / "result.json").read_text()),
         },
@@ -309,7 +309,8 @@ def evidence_dir() -> Path:
 
 
 def write_json(path: Path, value: dict) -> None:
-    checkpoint.replace(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    checkpoint.replace(path, (text + "\n").encode())
 
 
 def _changed(calibration: Calibration, full: Candidate, half: Candidate) -> int:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     import keras
 
 OF_RUN = (
-    "recipe", "config", "backend", "git_commit", "extended", "initial_weights_sha256", "note"
+    "recipe", "config", "backend", "versions", "git_commit", "sittings", "extended",
+    "initial_weights_sha256", "note",
 )  # fmt: skip
 
 

@@ -70,9 +70,9 @@ def filled(file: str, text: str) -> str:
 def results() -> list[str]:
     """Two table rows for each shipped model: on all test images, and on the leak-free ones."""
     rows = [
-        "| model | parameters | test images | accuracy (95 % interval) | AUROC | F1 fake / real "
-        "| ECE before / after | answered | accuracy when answered | runs |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| model | parameters | test images | accuracy (95 % interval) | uncalibrated | AUROC "
+        "| F1 fake / real | ECE before / after | answered | accuracy when answered | runs |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name in artifacts.available():
         evidence, again = of_model(name), _command(name)
@@ -85,7 +85,7 @@ def results() -> list[str]:
             rows.append(
                 f"| `{name}` | {cost['parameters']:,} | {figures['n']:,} "
                 f"| **{figures['accuracy']:.2%}** ({low:.2%} to {high:.2%}) "
-                f"| {figures['auroc']:.4f} "
+                f"| {cell.get(before, 'accuracy', again):.2%} | {figures['auroc']:.4f} "
                 f"| {figures['fake']['f1']:.4f} / {figures['real']['f1']:.4f} "
                 f"| {before['ece']:.4f} / {figures['ece']:.4f} | {answers['answered_share']:.1%} "
                 f"| {cell.share(answers['accuracy_answered'])} "
@@ -115,8 +115,8 @@ def promises() -> list[str]:
     """What the thresholds promise and what became of it on the official test images."""
     rows = [
         "| model | promised, of each class | photographs called AI-generated "
-        "| AI-generated called real | own images turned away |",
-        "|---|---|---|---|---|",
+        "| AI-generated called real | own images turned away | answered, tiny changes tried |",
+        "|---|---|---|---|---|---|",
     ]
     for name in artifacts.available():
         evidence, again = of_model(name), _command(name)
@@ -125,6 +125,11 @@ def promises() -> list[str]:
         promised = cell.get(calibration, "promised_error", "python -m train.calibrate --all")
         found = [cell.get(test, key, again) for key in ("real_called_fake", "fake_called_real")]
         cells = [cell.rate(f) for f in (*found, gate["turned_away"])]
+        tried = cell.get(evidence, "thorough", again)
+        cells.append(
+            f"{tried['answered_share']:.1%}, {cell.share(tried['accuracy_answered'])} right "
+            f"(n = {tried['n']:,})"
+        )
         rows.append(f"| `{name}` | {promised:.2%} at most | {' | '.join(cells)} |")
     return rows
 

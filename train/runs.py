@@ -35,9 +35,17 @@ REMARK = (
 
 
 def open_run(
-    folder: Path, config: Config, recipe: str, data_sha256: str, initial_sha256: str = ""
+    folder: Path,
+    config: Config,
+    recipe: str,
+    data_sha256: str,
+    initial_sha256: str = "",
+    step: int = 0,
 ) -> None:
     """Create the run folder, or make sure that it holds this very run or the first cycles of it.
+
+    Where it goes on after ``step`` steps at another commit or with other libraries, the record's
+    ``sittings`` say so.
 
     Raises:
         ConfigError: the folder holds a run with other settings or on other data.
@@ -45,6 +53,11 @@ def open_run(
     import keras
 
     settings = json.loads(json.dumps(config.as_dict()))
+    here = {
+        "backend": keras.backend.backend(),
+        "versions": {"python": platform.python_version(), **versions(PACKAGES)},
+        "git_commit": _git_commit(),
+    }
     path = folder / "config.json"
     if path.is_file():
         before = json.loads(path.read_text())
@@ -56,9 +69,13 @@ def open_run(
             raise ConfigError(f"{folder} holds a run with other settings; choose another --run.")
         if before["config"] != settings:
             (folder / "result.json").unlink(missing_ok=True)  # no longer finished
-            extended = {"cycles_before": 1 + len(cycles), "git_commit": _git_commit()}
+            extended = {"cycles_before": 1 + len(cycles), "git_commit": here["git_commit"]}
             before |= {"config": settings, "extended": [*before.get("extended", []), extended]}
-            checkpoint.replace(path, json.dumps(before, indent=1).encode())
+        last = [before, *before.get("sittings", [])][-1]
+        finished = (folder / "result.json").is_file()
+        if not finished and here != {key: last.get(key) for key in here}:
+            before["sittings"] = [*before.get("sittings", []), {"after_step": step} | here]
+        checkpoint.replace(path, json.dumps(before, indent=1).encode())
         return
     folder.mkdir(parents=True, exist_ok=True)
     record = {
@@ -67,9 +84,7 @@ def open_run(
         "data_sha256": data_sha256,
         "initial_weights_sha256": initial_sha256,
         "validation_seed": dataset.VALIDATION_SEED,
-        "backend": keras.backend.backend(),
-        "versions": {"python": platform.python_version(), **versions(PACKAGES)},
-        "git_commit": _git_commit(),
+        **here,
     }
     checkpoint.replace(path, json.dumps(record, indent=1).encode())
 

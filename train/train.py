@@ -103,7 +103,8 @@ def run(
     if config.initial_weights and not start:
         origin = load_initial_weights(model, config)
     given = teacher.answers(config.teacher, data, folder, _predict) if config.teacher else None
-    open_run(folder, config, recipe, data.sha256, origin)  # after what may refuse the settings
+    # After what may refuse the settings.
+    open_run(folder, config, recipe, data.sha256, origin, start)
     if given is not None:
         teacher.keep(folder, given)
         batches.teach(given)
@@ -144,12 +145,13 @@ def run(
                     entry |= validate(model, data.train, held_out, averaged=config.ema > 0)
                     validated.append(entry["validation_loss"])
                     _react(model, config, folder, done, validated)
+                # The next rate counts what is written here, but not validation.
+                since, seen, losses = time.monotonic(), 0, []
                 log.write(entry)
                 if events:
                     events.write(entry)
                 checkpoint.save(folder, done, state_of(model))
                 bar.set_postfix({k: f"{v:.4f}" for k, v in entry.items() if k in SHOWN})
-                since, seen, losses = time.monotonic(), 0, []
             if stop.asked and done < total:
                 print(f"\nstopped after step {done}; the same command continues", file=sys.stderr)
                 return 130

@@ -18,7 +18,9 @@ from typing import TextIO
 
 from cifake_core.errors import CifakeLensError, UnsupportedImageError
 
-FIELDS = ("path", "verdict", "p_fake", "model", "width", "height", "error")
+FIELDS = (
+    "path", "verdict", "p_fake", "model", "width", "height", "error", "in_domain", "doubts"
+)  # fmt: skip
 BATCH = 64
 
 
@@ -162,7 +164,7 @@ def _open(path: Path, detector):
 
 def _row(path: Path, opened, analysis, model: str) -> dict:
     row = dict.fromkeys(FIELDS, "") | {"path": os.fsdecode(path), "model": model}
-    row |= {"in_domain": "", "doubts": []}  # in JSON only
+    row["doubts"] = []
     if analysis is None:
         return row | {"error": str(opened)}
     return row | {
@@ -177,9 +179,11 @@ def _row(path: Path, opened, analysis, model: str) -> dict:
 
 def _writer(form: str, out: TextIO):
     if form == "csv":
-        table = csv.DictWriter(out, FIELDS, extrasaction="ignore")
+        table = csv.DictWriter(out, FIELDS)
         table.writeheader()
-        return lambda row: table.writerow(row | {"path": _plain(row["path"])})
+        return lambda row: table.writerow(
+            row | {"path": _plain(row["path"]), "doubts": " ".join(row["doubts"])}
+        )
     if form == "json":
         return lambda row: print(
             json.dumps({k: v if v != "" else None for k, v in row.items()}), file=out

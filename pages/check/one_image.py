@@ -26,8 +26,11 @@ from pages.parts.words import HEADLINES, TARGETS, percent
 
 def show_verdict(analysis: Analysis, model: Detector, source: sources.Source) -> None:
     st.header(HEADLINES[analysis.verdict], anchor=False)
-    st.caption(f"{source.said}. {source.remark}")
-    if source.origin == "upload" and analysis.verdict is not Verdict.UNCERTAIN:
+    given = analysis.verdict is not Verdict.UNCERTAIN
+    st.caption(f"{source.said}. {'' if given else source.remark}")
+    if given and source.remark:
+        st.warning(source.remark, icon=":material/draw:")
+    if source.origin == "upload" and given:
         st.caption(
             ":material/warning: This counts for images of CIFAKE and ones made just as they were. "
             "If somebody shrank this one from a larger picture, the answer is worth little, "
@@ -96,21 +99,22 @@ def show_pictures(analysis: Analysis, source: sources.Source) -> None:
 
 
 def promise(model: Detector) -> str:
-    """What the thresholds were chosen to hold, in one sentence."""
+    """What the thresholds were chosen to hold, and what came of it."""
     error = dig(model.card.raw, "calibration", "promised_error")
     if error is None:
         return ""
     said = (
-        f"It is set so that of real photographs like those of CIFAKE at most 1 in {1 / error:,.0f} "
-        "is called AI-generated, on average over many ways to choose the images it is set on, and "
-        f"of generated images like those of CIFAKE at most 1 in {1 / error:,.0f} real"
+        f"Of real photographs like those of CIFAKE at most 1 in {1 / error:,.0f} is called "
+        f"AI-generated, and of generated images like those of CIFAKE at most 1 in {1 / error:,.0f} "
+        "real; of other images it promises nothing. That holds on average over many ways to choose "
+        "the images on which the limits are set, so one model can do a little better or worse"
     )
     official = dig(measured(model.card), "test", "official")
     shares = [dig(official, key, "share") for key in ("real_called_fake", "fake_called_real")]
     if all(shares):
         one, other = (f"1 in {1 / share:,.0f}" for share in shares)
-        said += f" (on the test images it came to {one} and {other})"
-    return f"{said}; of other images it promises nothing."
+        said += f": on the test images it came to {one} and {other}"
+    return f"{said}."
 
 
 def show_limits(model: Detector) -> None:

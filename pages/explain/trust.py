@@ -24,7 +24,9 @@ HELP = """
 - **Rank correlation** compares the order of the spots from strong to weak: 1 is the same order, 0
   is none in common. **SSIM** compares the pictures piece by piece: 1 is the same picture.
 - **Intervals** hold the true value in 95 of 100 such measurements. “n” is how many images were
-  looked at.
+  looked at; “n=12 of 32” means that for the other 20 one of the maps was empty, which leaves
+  nothing to compare. Forgetting was tried with four draws of random numbers, which the intervals
+  know nothing of.
 - A method that passes can still be wrong for *your* image. Try several, and the other test pages.
 """
 

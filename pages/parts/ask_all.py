@@ -25,11 +25,13 @@ COLUMNS = ("Answer", "P(AI-generated)", "Leans to", "Can't tell between")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One model's verdict and calibrated probability."""
+    """What one model says; see :class:`cifake_core.pipeline.Analysis`."""
 
     verdict: Verdict
     p_fake: float
     leans_to: int
+    in_domain: bool
+    doubts: tuple[str, ...]
 
 
 def disagreement(analysis: Analysis, data: bytes, chosen: pipeline.Detector) -> str | None:
@@ -60,15 +62,19 @@ def show(analysis: Analysis, data: bytes, chosen: pipeline.Detector) -> None:
     answers = ask(cards, analysis, data)
     pipeline.load(chosen.card.name)  # the others may have taken its place in memory
     good = {n: a for n, a in answers.items() if isinstance(a, Answer)}
+    known = {n: a for n, a in good.items() if a.in_domain}
     st.markdown(f"**{agreement([a.verdict for a in good.values()], len(answers) - len(good))}**")
-    if not analysis.in_domain:
+    if known:
+        show_plot(known, cards)
+    elif good:
         st.caption(
             "The image is not of the kind that the models judge, so none of them gives a "
             "probability to rely on."
         )
-    elif good:
-        show_plot(good, cards)
-    show_table(answers, cards, chosen.card.name, analysis.in_domain)
+    show_table(answers, cards, chosen.card.name)
+    for name, answer in good.items():
+        if name != chosen.card.name and answer.verdict is UNSURE:
+            st.caption(f":material/help: Why `{name}` can't tell: {' '.join(answer.doubts)}")
 
 
 def ask(
@@ -96,7 +102,7 @@ def _ask(sha256: str, key: str, name: str, _analysis: Analysis, _data: bytes) ->
         judged = model.with_stability(*model.judge([opened]))
     else:
         judged = pipeline.analyze(_data, model, thorough=True)
-    return Answer(judged.verdict, judged.p_fake, judged.leans_to)
+    return Answer(judged.verdict, judged.p_fake, judged.leans_to, judged.in_domain, judged.doubts)
 
 
 def agreement(verdicts: Sequence[Verdict], failed: int = 0) -> str:
@@ -124,9 +130,7 @@ def agreement(verdicts: Sequence[Verdict], failed: int = 0) -> str:
     return sentence
 
 
-def show_table(
-    answers: dict[str, Answer | ArtifactError], cards, chosen: str, in_domain: bool
-) -> None:
+def show_table(answers: dict[str, Answer | ArtifactError], cards, chosen: str) -> None:
     rows = []
     for name, answer in answers.items():
         row = {"Model": f"**{name}**, picked" if name == chosen else name}
@@ -134,8 +138,8 @@ def show_table(
             limits = cards[name].calibration
             values = (
                 HEADLINES[answer.verdict],
-                percent(answer.p_fake) if in_domain else "–",
-                TARGETS[answer.leans_to] if in_domain else "–",
+                percent(answer.p_fake) if answer.in_domain else "–",
+                TARGETS[answer.leans_to] if answer.in_domain else "–",
                 f"{percent(limits.real_to)} and {percent(limits.fake_from)}",
             )
             row |= dict(zip(COLUMNS, values, strict=True))

@@ -57,14 +57,15 @@ def show(analysis: Analysis, model: Detector) -> None:
     after = cover.apply(changed)[0] if cover else changed[0]
     p_fake = curve(pixels, model.card, change, cover)
     now = 1 + (change.settings.index(setting) if change else 0)
-    before = analysis.verdict, analysis.doubts
+    before, native = (analysis.verdict, analysis.doubts), analysis.opened.prepared.native
     show_readings(
         (pixels, after),
         (p_fake[0], p_fake[now]),
-        (before, answer(after, model) if analysis.opened.prepared.native else before),
+        (before, answer(after, model)[1:] if native else before),
     )
     everybody = st.toggle("Ask every model", key="what_if_all", **KEEP)
-    answers = ask_all(pixels, after, change, cover, model.card.name) if everybody else {}
+    asked = (pixels, after, native, change, cover, model.card.name)
+    answers = ask_all(*asked) if everybody else {}
     if change:
         show_curve(change, setting, p_fake, model.card, answers, cover is not None)
     if everybody:
@@ -125,10 +126,11 @@ def sha256(pixels: np.ndarray) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A model's p_fake: of the image as it is, changed, and at each of ``change``'s settings."""
+    """What a model says of the image as it is and changed, without tiny changes: its answer and
+    p_fake; and p_fake at each of ``change``'s settings."""
 
-    before: float
-    after: float
+    before: tuple[float, Verdict]
+    after: tuple[float, Verdict]
     change: Change | None
     curve: np.ndarray
 
@@ -136,6 +138,7 @@ class Answer:
 def ask_all(
     pixels: np.ndarray,
     after: np.ndarray,
+    native: bool,
     change: Change | None,
     cover: Cover | None,
     picked: str,
@@ -154,23 +157,30 @@ def ask_all(
         else:
             try:
                 line_of = change if name == picked else thinned  # that one is there already
-                before, *line = curve(pixels, card, line_of, cover)
-                now = curve(after, card, None, None)[0]
-                found[name] = Answer(before, now, line_of, np.array(line))
+                line = curve(pixels, card, line_of, cover)[1:]
+                model = pipeline.load(name)
+                said = [answer(p, model, thorough=False)[:2] for p in (pixels, after)]
+                if not native:
+                    said = [(p_fake, Verdict.UNCERTAIN) for p_fake, _ in said]
+                found[name] = Answer(*said, line_of, line)
                 pipeline.load(picked)  # so that it is not the one that leaves memory
             except ArtifactError as error:
                 found[name] = str(error)
     return found
 
 
-def answer(pixels: np.ndarray, model: Detector) -> tuple[Verdict, tuple[str, ...]]:
-    """What the app would say to a file of these pixels, and why if it can't tell."""
-    return _answer(sha256(pixels), engine.key(model.card), pixels, model)
+def answer(
+    pixels: np.ndarray, model: Detector, thorough: bool = True
+) -> tuple[float, Verdict, tuple[str, ...]]:
+    """What the app would say to a file of these pixels, as :meth:`Detector.answer`."""
+    return _answer(sha256(pixels), engine.key(model.card), thorough, pixels, model)
 
 
 @st.cache_data(scope="session", max_entries=128, show_spinner=False)
-def _answer(sha256: str, key: str, _pixels, _model) -> tuple[Verdict, tuple[str, ...]]:
-    return _model.answer(_pixels)
+def _answer(
+    sha256: str, key: str, thorough: bool, _pixels, _model
+) -> tuple[float, Verdict, tuple[str, ...]]:
+    return _model.answer(_pixels, thorough)
 
 
 def show_readings(
@@ -218,6 +228,10 @@ def show_curve(
     st.header("Where does it flip?", anchor=False)
     said = what_if_plots.flip_words(change, p_fake, card.calibration, covered)
     st.markdown(said)
+    st.caption(
+        "The curve shows readings, by the thresholds alone. The answer above may be “can't tell” "
+        "all the same: most changes leave an image unlike those that the model learned from."
+    )
     others = {
         name: (answer.change.settings, answer.curve)
         for name, answer in answers.items()
@@ -238,18 +252,20 @@ def show_curve(
 
 
 def show_table(answers: Mapping[str, Answer | str], picked: str) -> None:
-    rows, cards = [], engine.cards()
+    rows = []
     for name, found in answers.items():
         row = {"Model": f"**{name}**, picked" if name == picked else name}
         if isinstance(found, str):
             row |= {"As it is": f":material/error: {found}", "Changed": "–"}
         else:
-            verdict = cards[name].calibration.verdict
-            for title, p in (("As it is", found.before), ("Changed", found.after)):
-                row[title] = f"{percent(p)}: {ANSWER_WORDS[verdict(p)]}"
+            for title, (p, verdict) in (("As it is", found.before), ("Changed", found.after)):
+                row[title] = f"{ANSWER_WORDS[verdict]} (reading {percent(p)})"
         rows.append(row)
     st.table(rows, border="horizontal", hide_index=True, alt="Every model's readings, a row each")
-    st.caption("Readings by each model's own thresholds alone.")
+    st.caption(
+        "Each model's answer by its own thresholds and gate, and in brackets its reading. Tiny "
+        "changes are tried for the picked model alone, above."
+    )
 
 
 def show_heatmaps(before: np.ndarray, after: np.ndarray, model: Detector, leans_to: int) -> None:

@@ -31,6 +31,7 @@ def show_results(models: Models) -> None:
     tests = [dig(m.evidence, "test") for m in models]
     official = [dig(t, "official") for t in tests]
     leak_free = [dig(t, "leak_free") for t in tests]
+    tried = [dig(m.evidence, "thorough") for m in models]
     costs = [dig(m.evidence, "cost") for m in models]
     sizes = [
         dig(c, "weights_bytes") or m.card.weights_bytes for c, m in zip(costs, models, strict=True)
@@ -47,11 +48,27 @@ def show_results(models: Models) -> None:
         "… its 95 % interval ": [interval(f) for f in leak_free],
         "AUROC": row(official, ("auroc",), ".4f"),
         "Average precision": row(official, ("average_precision",), ".4f"),
-        "F1, AI-generated": row(official, ("fake", "f1"), ".4f"),
-        "F1, real": row(official, ("real", "f1"), ".4f"),
-        "ECE (calibration error)": row(official, ("ece",), ".4f"),
+        **{
+            f"{key.capitalize()}, {word}": row(official, (label, key), ".4f")
+            for label, word in (("fake", "AI-generated"), ("real", "real"))
+            for key in ("precision", "recall", "f1")
+        },
+        **{
+            f"{word}{when}": row(official, (*path, key), form)
+            for key, word, form in (
+                ("ece", "ECE (calibration error)", ".4f"),
+                ("brier", "Brier score", ".4f"),
+                ("nll", "NLL", ".4f"),
+            )
+            for when, path in (("", ()), (" before calibration", ("before_calibration",)))
+        },
+        "Accuracy before calibration": row(official, ("before_calibration", "accuracy"), ".2%"),
         "Answered, not “can't tell”": row(official, ("with_gate", "answered_share"), ".1%"),
         "Accuracy when answered": row(official, ("with_gate", "accuracy_answered"), ".2%"),
+        f"Answered, tiny changes tried ({count(tried)} images)": row(
+            tried, ("answered_share",), ".1%"
+        ),
+        "Accuracy when answered so": row(tried, ("accuracy_answered",), ".2%"),
         "Parameters": [
             said(dig(c, "parameters") or m.card.raw.get("parameters"), ",")
             for c, m in zip(costs, models, strict=True)
@@ -143,7 +160,12 @@ with st.expander("How to read this"):
   the area under the other curve.
 - **Calibrated** means that the probabilities can be taken at their word: of all images with 80 %,
   about 80 of 100 are AI-generated. **ECE** is the mean gap between sureness and being right; 0 is
-  best. Calibration and thresholds were chosen on validation images, never on test images.
+  best. **Brier score** and **NLL** punish every probability for its distance from the truth, NLL
+  very hard where it was sure and wrong; 0 is best. Calibration stretches the model's raw score and
+  shifts the point at which it is undecided, which is why accuracy changes with it. It and the
+  thresholds were chosen on validation images, never on test images.
+- **Tiny changes tried**: the page also says “can't tell” if a change that means nothing to a person
+  turns the verdict round. That was counted on some of the test images.
 - **Promise**: the two thresholds are set so that a wrong verdict is rare for each kind of image by
   itself. A model that knows little has to say “can't tell” more often to keep the same promise.
 - **Limits**: the promise is about images like those of CIFAKE. A large picture, reduced, looks

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,7 @@ def test_all_answers_stand_in_a_table_and_a_plot(app):
     # One that says the opposite takes the verdict away, with its name.
     assert "Can't tell" in app.header[0].value
     assert "`paper_cnn` says the opposite" in app.warning[0].value
+    assert "Why `resnet50` can't tell: The evidence for either answer is too thin" in words(app)
     # It stays on for the next image.
     press(app, "Rings")
     assert len(rows(app)) == 3
@@ -155,6 +157,30 @@ def test_a_large_image_gets_no_verdict_of_any(app):
     assert "not of the kind that the models judge" in words(app)
     assert all("Can't tell" in row[0] for row in rows(app).values())
     assert not app.get("plotly_chart")
+
+
+def test_what_only_one_model_finds_strange_costs_only_its_probability(app, monkeypatch):
+    from cifake_core import pipeline
+
+    load = pipeline.load
+
+    def strict(name):
+        model = load(name)
+        if name == "paper_cnn":
+            gate = replace(model.gate, thresholds=(0.0, 1e9, 1e9))
+            monkeypatch.setattr(model, "gate", gate)
+        return model
+
+    monkeypatch.setattr(pipeline, "load", strict)
+    press(app.run())
+    app.toggle(key="ask_all").set_value(True).run()
+    assert not app.exception
+    found = rows(app)
+    assert found["paper_cnn"][1:3] == ["–", "–"]
+    assert found["**lens**, picked"][1:3] == ["4.7 %", "real"]
+    assert "Why `paper_cnn` can't tell: All images of the data set were saved" in words(app)
+    (plot,) = app.get("plotly_chart")
+    assert "paper_cnn" not in plot.proto.alt
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "card.json"])

@@ -56,6 +56,8 @@ def test_every_sample_gets_an_answer(app, name):
     # Only random clouds have the spectrum and the compression of the data set's images.
     assert ("Probability of AI-generated" in words(app)) == (name == "Clouds")
     assert ("Can't tell" in app.header[0].value) == (name != "Clouds")
+    # A verdict on a drawing is wrong, and the page says so in a box.
+    assert any("is a mistake" in box.value for box in app.warning) == (name == "Clouds")
 
 
 def test_the_raw_reading_of_a_strange_image_is_behind_a_click(app):

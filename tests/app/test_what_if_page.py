@@ -123,7 +123,9 @@ def test_the_changed_image_gets_the_answer_that_it_would_get_as_a_file(app):
     detector = pipeline.load("lens")
     (clouds,) = [sample for sample in samples() if sample.name == "Clouds"]
     pixels = detector.open(clouds.png).prepared.pixels
-    verdict, reasons = detector.answer(CHANGES["noise"].apply(pixels[None], 0.03)[0])
+    _, verdict, reasons = detector.answer(
+        CHANGES["noise"].apply(pixels[None], 0.03)[0], thorough=True
+    )
     assert verdict is Verdict.UNCERTAIN
     assert words(app).count(HEADLINES[Verdict.REAL]) == 1
     assert words(app).count(HEADLINES[Verdict.UNCERTAIN]) == 1
@@ -160,6 +162,10 @@ def test_a_large_image_is_read_with_a_warning(app):
     assert "raw reading, not a verdict" in words(app)
     assert "Why no answer to either: Only images of exactly" in words(app)
     assert app.select_slider
+    app.toggle(key="what_if_all").set_value(True).run()
+    assert not app.exception
+    answers = [cell for row in app.table[0].value.itertuples(index=False) for cell in row[1:]]
+    assert all(cell.startswith("can't tell (reading ") for cell in answers)
 
 
 def test_choices_survive_other_images_and_other_pages(app):
@@ -187,10 +193,16 @@ def test_every_model_is_asked_and_a_damaged_one_says_so(app, tmp_path, monkeypat
     assert "Stable: 14 of 14 small changes keep the reading" in words(app)
     app.toggle(key="what_if_all").set_value(True).run()
     assert not app.exception
-    rows = {r[0]: r[1:] for r in app.table[0].value.itertuples(index=False)}
-    assert rows["**lens**, picked"] == ("4.7 %: real", "4.7 %: real")
-    assert rows["paper_cnn"] == ("95.3 %: AI-generated", "95.3 %: AI-generated")
-    assert "is damaged" in rows["resnet50"][0]
+
+    def rows():
+        return {r[0]: r[1:] for r in app.table[0].value.itertuples(index=False)}
+
+    assert rows()["**lens**, picked"] == ("real (reading 4.7 %)", "real (reading 4.7 %)")
+    assert "is damaged" in rows()["resnet50"][0]
+    # With noise, each model's gate turns it away; the reading is what it was.
+    pick(app, CHANGES["noise"])
+    assert rows()["**lens**, picked"] == ("real (reading 4.7 %)", "can't tell (reading 4.7 %)")
+    assert rows()["paper_cnn"] == ("AI-generated (reading 95.3 %)", "can't tell (reading 95.3 %)")
 
 
 def test_a_model_without_cam_says_what_its_heatmaps_wait_for(app, monkeypatch):

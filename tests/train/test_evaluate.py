@@ -104,6 +104,8 @@ def assert_whole(evidence, data):
         raw = 1 / (1 + np.exp(logits[rows]))
         brier = found["before_calibration"]["brier"]
         assert brier == pytest.approx(np.mean((raw - is_fake[rows]) ** 2))
+        undecided = found["before_calibration"]["accuracy"]
+        assert undecided == pytest.approx(np.mean((raw >= 0.5) == is_fake[rows]))
         again = evaluate.figures(card.calibration, logits[rows], is_fake[rows], away[rows])
         assert again.keys() == found.keys()
         for figure, value in again.items():
@@ -117,6 +119,7 @@ def assert_whole(evidence, data):
         assert answered.mean() == pytest.approx(point["answered_share"])
         assert right[answered].mean() == pytest.approx(point["accuracy"])
     assert_promise(evidence, card, p_fake, is_fake)
+    assert_thorough(evidence, card, p_fake, is_fake, away)
     unchanged, *changed = evidence["stress"]
     assert unchanged["transform"] == "none"
     if unchanged["n"] == count:
@@ -133,6 +136,19 @@ def assert_whole(evidence, data):
     assert cost["graph_bytes"] == files[artifacts.GRAPH]["bytes"]
     assert cost["ms_per_image"] > 0
     assert cost["images_per_s"] > 0
+
+
+def assert_thorough(evidence, card, p_fake, is_fake, away):
+    """Tiny changes can only take answers away, and no more than they reverse."""
+    found = evidence["thorough"]
+    n = min(len(p_fake), evaluate.THOROUGH)
+    rows = np.random.default_rng(0).permutation(len(p_fake))[: evaluate.THOROUGH]
+    calibration = card.calibration
+    sure = (p_fake[rows] <= calibration.real_to) | (p_fake[rows] >= calibration.fake_from)
+    answered = (sure & ~away[rows]).mean()
+    assert found["n"] == n
+    assert answered - found["reversed_share"] <= found["answered_share"] + 1e-9
+    assert found["answered_share"] <= answered + 1e-9
 
 
 def assert_promise(evidence, card, p_fake, is_fake):
@@ -174,6 +190,46 @@ def test_stress_is_scored_on_changed_images_with_frozen_thresholds():
     assert brighter["accuracy_answered"] == 1
     assert by_label["brightness +0.2"]["fake_recall"] == 0
     assert seen[-1] == (len(STRESS) * 4, len(STRESS) * 4)
+
+
+def test_what_a_tiny_change_reverses_is_not_answered():
+    """An engine that answers with an image's mean; the darker one lies close to the middle."""
+    images = np.stack([np.full((32, 32, 3), v, np.uint8) for v in (126, 200)])
+
+    class Mean:
+        def logits(self, batch):
+            return batch.mean((1, 2, 3)) - 128
+
+    calibration = Calibration(0.1, 0.0, 0.4, 0.6)
+    is_fake, none = np.array([True, False]), np.zeros(2, bool)
+    found = evaluate.thorough(Mean(), calibration, images, is_fake, none)
+    assert found == {
+        "n": 2,
+        "reversed_share": 0.5,  # 2 % brighter is 2.5 levels more
+        "answered_share": 0.5,
+        "accuracy_answered": 1.0,
+    }
+    away = np.array([False, True])
+    assert evaluate.thorough(Mean(), calibration, images, is_fake, away)["answered_share"] == 0
+
+
+def test_rows_under_stress_are_kept_until_something_is_other(places, tiny_cifake, monkeypatch):
+    data = dataset.load(tiny_cifake)
+    assert run(from_mapping(SMALL), data, places / "run", recipe="small") == 0
+    evaluate.export("tiny", places / "run", data)
+    calls, stress = [], evaluate.stress
+    monkeypatch.setattr(evaluate, "stress", lambda *a: calls.append(1) or stress(*a))
+    first = evaluate.evaluate("tiny", data, stress_images=30)
+    again = evaluate.evaluate("tiny", data, stress_images=30)
+    assert (len(calls), again["stress"]) == (1, first["stress"])
+    evaluate.evaluate("tiny", data, stress_images=31)
+    evaluate.evaluate("tiny", data, stress_images=31, again=True)
+    card = artifacts.read_card("tiny").raw
+    card["calibration"]["fake_from"] = 0.99
+    path = artifacts.models_dir() / "tiny" / artifacts.CARD
+    path.write_text(json.dumps(card))
+    evaluate.evaluate("tiny", data, stress_images=31)
+    assert len(calls) == 4
 
 
 def test_a_run_is_for_one_model():

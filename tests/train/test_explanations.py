@@ -96,7 +96,7 @@ def test_paired_differences_with_their_interval():
     found = explanations.paired(np.array([0.1, 0.3]))
     assert found["n"] == 2
     assert found["mean"] == 0.2
-    assert found["interval_95"] == [0.004, 0.396]  # 0.2 -+ 1.96 * 0.1
+    assert found["interval_95"] == [-1.0706, 1.4706]  # 0.2 -+ 12.706 * 0.1, by Student's t
     assert explanations.paired(np.array([]))["mean"] is None
 
 

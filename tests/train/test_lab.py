@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import pytest
 from runs import ROOT, Run, assert_same_result, finished, log
+from tiny import write_cifake
 
 from cifake_core.errors import ConfigError
 from cifake_core.models import build
@@ -46,10 +47,14 @@ def test_list_names_every_recipe_with_its_parameters():
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_every_recipe_runs_end_to_end(backend, tiny_cifake):
+def test_every_recipe_runs_end_to_end(backend, tmp_path, capsys):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"the {backend} backend is not installed")
-    text = lab("--smoke", "--data", str(tiny_cifake), KERAS_BACKEND=backend)
+    # More than the 512 images that a smoke run trains on.
+    data = write_cifake(tmp_path / "data", {"train": 30, "test": 1})
+    text = lab("--smoke", "--data", str(data), KERAS_BACKEND=backend)
+    with capsys.disabled():  # how long each took
+        print(f"\n{text}")
     done = [line.split(":")[0] for line in text.splitlines() if f"read again on {backend}" in line]
     assert done == RECIPE_NAMES
 

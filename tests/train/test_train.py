@@ -17,6 +17,7 @@ from runs import SMALL, Run, assert_same_result, checkpointed, finished, log, we
 from cifake_core import dataset
 from cifake_core.errors import ConfigError
 from train import checkpoint
+from train import runs as runs_module
 from train.config import load_recipe
 from train.runs import open_run
 from train.train import some
@@ -122,6 +123,20 @@ def test_a_run_that_got_more_cycles_is_not_finished_and_loses_none(whole, tiny_c
     for wrong in (config, other, dataclasses.replace(longer, seed=5)):
         with pytest.raises(ConfigError, match="other settings"):
             open_run(folder, wrong, "", sha256)
+
+
+def test_a_sitting_with_other_libraries_is_on_record(whole, tiny_cifake, tmp_path, monkeypatch):
+    config, sha256 = load_recipe(str(SMALL)), dataset.load(tiny_cifake).sha256
+    shutil.copytree(whole, folder := tmp_path / "run")
+    monkeypatch.setattr(runs_module, "versions", lambda _: {"keras": "9.9"})
+    open_run(folder, config, "", sha256, step=7)  # finished: there is nothing to go on with
+    assert "sittings" not in json.loads((folder / "config.json").read_text())
+    (folder / "result.json").unlink()
+    for _ in range(2):
+        open_run(folder, config, "", sha256, step=7)
+    (sitting,) = json.loads((folder / "config.json").read_text())["sittings"]
+    assert sitting["after_step"] == 7
+    assert sitting["versions"]["keras"] == "9.9"
 
 
 def test_a_run_older_than_a_setting_goes_on_with_its_default(whole, tiny_cifake, tmp_path):
