@@ -69,7 +69,7 @@ def evidence(
                 w: {"REAL": 0.99 - i / 200, "FAKE": 0.95 + i / 200} for i, w in enumerate(CLASSES)
             },
         },
-        "thorough": {"n": 20, "answered_share": 0.8, "accuracy_answered": 0.99},
+        "thorough": {"n": 20, "reversed": {"share": 0.05}},
         "abstention": metrics.abstention_curve(p_fake, is_fake),
         "stress": [
             step | {"accuracy": accuracy - 0.01 * i, "fake_recall": accuracy - 0.02 * i}

@@ -186,7 +186,7 @@ def test_corpus(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path(where).exists(), "CIFAKE_BAD_IMAGES names a path that does not exist"
     findings = run(corpus(Path(where)))
     with capsys.disabled():
-        print(f"\nbad images: {findings}")
+        print(f"\nbad images: {findings}", file=sys.stderr)
     assert_safe(findings)
     total, read = findings.outcomes.total(), findings.outcomes["ok"]
     assert total >= 1000
@@ -244,7 +244,7 @@ def mutations() -> Iterator[tuple[str, bytes]]:
 def test_mutations(capsys: pytest.CaptureFixture[str]) -> None:
     findings = run(mutations())
     with capsys.disabled():
-        print(f"\nmutations: {findings}")
+        print(f"\nmutations: {findings}", file=sys.stderr)
     assert_safe(findings)
     assert findings.outcomes["ok"] >= 200
     assert findings.outcomes["BrokenImageError"] >= 200
@@ -257,9 +257,8 @@ def test_hostile_and_large_files_hold_the_limits(capsys: pytest.CaptureFixture[s
     findings = [run([(name, makers[name]())]) for name in large]
     findings.append(run((name, make()) for name, make in makers.items() if name not in large))
     with capsys.disabled():
-        print()
         for name, found in zip([*large, "all others"], findings, strict=True):
-            print(f"{name}: {found}")
+            print(f"\n{name}: {found}", file=sys.stderr)
     for found in findings:
         assert_safe(found)
 

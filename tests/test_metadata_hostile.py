@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -147,6 +148,6 @@ def test_hostile_files_and_corpus(monkeypatch, capsys):
     for name, files in groups.items():
         found = test_bad_images.run(files)
         with capsys.disabled():
-            print(f"\nmetadata of {name}: {found}")
+            print(f"\nmetadata of {name}: {found}", file=sys.stderr)
         assert found.bad == []
         assert found.stderr == b""

@@ -14,6 +14,8 @@ from cifake_core.errors import ConfigError
 from cifake_core.predict import CHUNK, Engine, cores
 from train.export import evidence_dir, write_json
 
+SPEED = ("ms_per_image", "images_per_s", "processors")
+
 
 def time_again(name: str) -> None:
     """Write the speed on this machine, at this moment, into a model's evidence.
@@ -36,7 +38,7 @@ def speed(engine: Engine, images: np.ndarray) -> dict:
         engine.logits(batch)  # the first call makes its plans
     one = statistics.median(_seconds(engine, few[:1]) for _ in range(200))
     many = statistics.median(_seconds(engine, few) for _ in range(20))
-    return {"ms_per_image": one * 1000, "images_per_s": CHUNK / many, "processors": cores()}
+    return dict(zip(SPEED, (one * 1000, CHUNK / many, cores()), strict=True))
 
 
 def _seconds(engine: Engine, batch: np.ndarray) -> float:

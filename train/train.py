@@ -105,6 +105,9 @@ def run(
     given = teacher.answers(config.teacher, data, folder, _predict) if config.teacher else None
     # After what may refuse the settings.
     open_run(folder, config, recipe, data.sha256, origin, start)
+    if (folder / "result.json").is_file():
+        print(f"{folder} is finished")
+        return 0
     if given is not None:
         teacher.keep(folder, given)
         batches.teach(given)

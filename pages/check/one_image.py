@@ -104,17 +104,17 @@ def promise(model: Detector) -> str:
     if error is None:
         return ""
     said = (
-        f"Of real photographs like those of CIFAKE at most 1 in {1 / error:,.0f} is called "
-        f"AI-generated, and of generated images like those of CIFAKE at most 1 in {1 / error:,.0f} "
-        "real; of other images it promises nothing. That holds on average over many ways to choose "
-        "the images on which the limits are set, so one model can do a little better or worse"
+        f"Its limits are set so that of real photographs like those of CIFAKE at most 1 in "
+        f"{1 / error:,.0f} is called AI-generated, and of generated images like those of CIFAKE at "
+        f"most 1 in {1 / error:,.0f} real. That holds on average over many ways to choose the "
+        "images on which the limits are set, so a single model can come out a little above or below"
     )
     official = dig(measured(model.card), "test", "official")
     shares = [dig(official, key, "share") for key in ("real_called_fake", "fake_called_real")]
     if all(shares):
         one, other = (f"1 in {1 / share:,.0f}" for share in shares)
-        said += f": on the test images it came to {one} and {other}"
-    return f"{said}."
+        said += f": on the test images this one came to {one} and {other}"
+    return f"{said}. For other images nothing is promised."
 
 
 def show_limits(model: Detector) -> None:

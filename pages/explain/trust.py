@@ -27,6 +27,9 @@ HELP = """
   looked at; “n=12 of 32” means that for the other 20 one of the maps was empty, which leaves
   nothing to compare. Forgetting was tried with four draws of random numbers, which the intervals
   know nothing of.
+- Where a model takes the mean over all spots right before it answers, as `lens` does, every spot
+  has the same gradient. **Grad-CAM++ and LayerCAM** then add up the same channels and draw the same
+  map.
 - A method that passes can still be wrong for *your* image. Try several, and the other test pages.
 """
 

@@ -72,9 +72,12 @@ def show(analysis: Analysis, data: bytes, chosen: pipeline.Detector) -> None:
             "probability to rely on."
         )
     show_table(answers, cards, chosen.card.name)
+    reasons: dict[tuple[str, ...], list[str]] = {}
     for name, answer in good.items():
-        if name != chosen.card.name and answer.verdict is UNSURE:
-            st.caption(f":material/help: Why `{name}` can't tell: {' '.join(answer.doubts)}")
+        if answer.verdict is UNSURE and answer.doubts != analysis.doubts:
+            reasons.setdefault(answer.doubts, []).append(f"`{name}`")
+    for doubts, names in reasons.items():
+        st.caption(f":material/help: Why {' and '.join(names)} can't tell: {' '.join(doubts)}")
 
 
 def ask(

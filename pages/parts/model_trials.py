@@ -191,7 +191,8 @@ def show_training(models: Models) -> None:
         (
             "validation_accuracy",
             "validation accuracy",
-            "How many of the validation images, which it does not learn from, are right.",
+            "How many of the validation images, which it does not learn from, are right, before "
+            "calibration shifts the point at which the model is undecided.",
         ),
     ):
         kept = {

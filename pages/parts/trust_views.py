@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,13 +50,6 @@ def show(card: Card) -> None:
     limit = (evidence.read(FILE) or {}).get("changes_below")
     for method in methods:
         st.markdown(f"- {sentence(method, parts, limit)}")
-    for one, other in pairwise(methods):
-        if parts["curves"].get(one) and alike(parts, one, other):
-            st.markdown(
-                f"- {WORDS[one]} and {WORDS[other]} draw the same map here: this model takes the "
-                "mean over all spots before it answers, so every spot has the same gradient, and "
-                "both add up the channels that speak for the answer."
-            )
     for name in shown[len(methods) :]:
         st.markdown(f"- **{BASELINES[name]}** {BLIND[name]}")
     st.caption(about(found, parts["planted"]))
@@ -74,15 +66,6 @@ def show(card: Card) -> None:
         show_depths(parts["randomised"], found)
     else:
         show_cross_check(found)
-
-
-def alike(parts: dict[str, Rows], one: str, other: str) -> bool:
-    """Whether two methods have the very same figures throughout."""
-    without = [
-        [{k: v for k, v in part.get(m, {}).items() if k != "method"} for part in parts.values()]
-        for m in (one, other)
-    ]
-    return without[0] == without[1]
 
 
 def hits(row: dict | None) -> str:

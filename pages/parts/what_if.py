@@ -61,7 +61,7 @@ def show(analysis: Analysis, model: Detector) -> None:
     show_readings(
         (pixels, after),
         (p_fake[0], p_fake[now]),
-        (before, answer(after, model)[1:] if native else before),
+        (before, answer(after, model.card)[1:] if native else before),
     )
     everybody = st.toggle("Ask every model", key="what_if_all", **KEEP)
     asked = (pixels, after, native, change, cover, model.card.name)
@@ -158,8 +158,7 @@ def ask_all(
             try:
                 line_of = change if name == picked else thinned  # that one is there already
                 line = curve(pixels, card, line_of, cover)[1:]
-                model = pipeline.load(name)
-                said = [answer(p, model, thorough=False)[:2] for p in (pixels, after)]
+                said = [answer(p, card, thorough=False)[:2] for p in (pixels, after)]
                 if not native:
                     said = [(p_fake, Verdict.UNCERTAIN) for p_fake, _ in said]
                 found[name] = Answer(*said, line_of, line)
@@ -170,17 +169,17 @@ def ask_all(
 
 
 def answer(
-    pixels: np.ndarray, model: Detector, thorough: bool = True
+    pixels: np.ndarray, card: Card, thorough: bool = True
 ) -> tuple[float, Verdict, tuple[str, ...]]:
     """What the app would say to a file of these pixels, as :meth:`Detector.answer`."""
-    return _answer(sha256(pixels), engine.key(model.card), thorough, pixels, model)
+    return _answer(sha256(pixels), engine.key(card), thorough, pixels, card)
 
 
 @st.cache_data(scope="session", max_entries=128, show_spinner=False)
 def _answer(
-    sha256: str, key: str, thorough: bool, _pixels, _model
+    sha256: str, key: str, thorough: bool, _pixels, _card
 ) -> tuple[float, Verdict, tuple[str, ...]]:
-    return _model.answer(_pixels, thorough)
+    return pipeline.load(_card.name).answer(_pixels, thorough)
 
 
 def show_readings(
@@ -230,7 +229,7 @@ def show_curve(
     st.markdown(said)
     st.caption(
         "The curve shows readings, by the thresholds alone. The answer above may be “can't tell” "
-        "all the same: most changes leave an image unlike those that the model learned from."
+        "all the same: many changes leave an image unlike those that the model learned from."
     )
     others = {
         name: (answer.change.settings, answer.curve)

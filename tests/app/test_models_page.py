@@ -52,9 +52,9 @@ def charts(app: AppTest) -> list[dict]:
     return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
 
 
-def results(app: AppTest) -> dict[str, dict[str, str]]:
-    """The first table: model -> figure -> cell."""
-    table = app.table[0].value
+def results(app: AppTest, number: int = 0) -> dict[str, dict[str, str]]:
+    """The first table, or that with more figures: model -> figure -> cell."""
+    table = app.table[number].value
     return {n: dict(zip(table[""], table[n], strict=True)) for n in table.columns if n}
 
 
@@ -227,7 +227,7 @@ def test_missing_training_curve_is_a_sentence(start, three):
 
 
 def test_ablations_are_shown_where_they_were_measured(start, three):
-    assert len(look(start(*three), "Training").table) == 1
+    assert len(look(start(*three), "Training").table) == 2
     row = {
         "what": "no blur",
         "command": "python -m train.train --recipe lens --set blur=0.0",
@@ -237,10 +237,22 @@ def test_ablations_are_shown_where_they_were_measured(start, three):
     }
     made_up.write(three[1], "ablations", {"n": 10_000, "rows": [row]})
     app = look(start(*three), "Training")
-    shown = app.table[1].value.iloc[0].to_dict()
+    shown = app.table[2].value.iloc[0].to_dict()
     assert shown == {"what": "no blur", "accuracy": "95.12%", "JPEG 40": "90.00%", "runs": "2"}
     assert "10,000 validation images" in words(app)
     assert app.code[0].value == row["command"]
+
+
+def test_more_figures_are_one_click_away(start, three):
+    more = results(start(*three), 1)["lens"]
+    evidence = json.loads((three[1] / "lens.json").read_text())
+    official = evidence["test"]["official"]
+    assert more["Recall, AI-generated"] == f"{official['fake']['recall']:.4f}"
+    assert more["Precision, real"] == f"{official['real']['precision']:.4f}"
+    assert more["Brier score"] == f"{official['brier']:.4f}"
+    assert (more["NLL"], more["NLL before calibration"]) == ("0.1000", "0.9000")
+    assert more["Accuracy before calibration"] == "50.00%"
+    assert more["Turned round by a tiny change, of 20"] == "5.00%"
 
 
 def test_no_model_and_a_damaged_card(start, three, tmp_path):

@@ -8,10 +8,11 @@ import os
 import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from serving import ROOT, serving
 
 SCREENSHOTS = ROOT / "screenshots"
+expect.set_options(timeout=30_000)  # other tests keep the machine busy
 # The last four keep Chromium from looking for its maker's servers.
 FLAGS = [
     "--no-sandbox",

@@ -147,7 +147,8 @@ def assert_thorough(evidence, card, p_fake, is_fake, away):
     sure = (p_fake[rows] <= calibration.real_to) | (p_fake[rows] >= calibration.fake_from)
     answered = (sure & ~away[rows]).mean()
     assert found["n"] == n
-    assert answered - found["reversed_share"] <= found["answered_share"] + 1e-9
+    assert found["without"]["answered_share"] == pytest.approx(answered)
+    assert answered - found["reversed"]["share"] <= found["answered_share"] + 1e-9
     assert found["answered_share"] <= answered + 1e-9
 
 
@@ -201,16 +202,12 @@ def test_what_a_tiny_change_reverses_is_not_answered():
             return batch.mean((1, 2, 3)) - 128
 
     calibration = Calibration(0.1, 0.0, 0.4, 0.6)
-    is_fake, none = np.array([True, False]), np.zeros(2, bool)
-    found = evaluate.thorough(Mean(), calibration, images, is_fake, none)
-    assert found == {
-        "n": 2,
-        "reversed_share": 0.5,  # 2 % brighter is 2.5 levels more
-        "answered_share": 0.5,
-        "accuracy_answered": 1.0,
-    }
-    away = np.array([False, True])
-    assert evaluate.thorough(Mean(), calibration, images, is_fake, away)["answered_share"] == 0
+    asked = Mean(), calibration, images, Mean().logits(images), np.array([True, False])
+    found = evaluate.thorough(*asked, np.zeros(2, bool))
+    assert found["reversed"]["share"] == 0.5  # 2 % brighter is 2.5 levels more
+    assert (found["answered_share"], found["accuracy_answered"]) == (0.5, 1)
+    assert found["without"] == {"answered_share": 1, "accuracy_answered": 1}
+    assert evaluate.thorough(*asked, np.array([False, True]))["answered_share"] == 0
 
 
 def test_rows_under_stress_are_kept_until_something_is_other(places, tiny_cifake, monkeypatch):

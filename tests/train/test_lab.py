@@ -54,7 +54,7 @@ def test_every_recipe_runs_end_to_end(backend, tmp_path, capsys):
     data = write_cifake(tmp_path / "data", {"train": 30, "test": 1})
     text = lab("--smoke", "--data", str(data), KERAS_BACKEND=backend)
     with capsys.disabled():  # how long each took
-        print(f"\n{text}")
+        print(f"\n{text}", file=sys.stderr)
     done = [line.split(":")[0] for line in text.splitlines() if f"read again on {backend}" in line]
     assert done == RECIPE_NAMES
 
