@@ -43,9 +43,9 @@ class Change:
 
     @property
     def thinned(self) -> Change:
-        """The same at every other setting, counted from the neutral one, and at both ends."""
+        """The same at every third setting, counted from the neutral one, and at both ends."""
         middle, last = self.settings.index(self.neutral), len(self.settings) - 1
-        kept = [i for i in range(last + 1) if (i - middle) % 2 == 0 or i in (0, last)]
+        kept = [i for i in range(last + 1) if (i - middle) % 3 == 0 or i in (0, last)]
         return replace(
             self,
             settings=tuple(self.settings[i] for i in kept),

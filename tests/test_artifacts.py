@@ -194,3 +194,13 @@ def test_what_ships_is_small_and_half_precision_changed_no_verdict():
         if storage["dtype"] == "float16":
             assert storage["verdicts_changed"] == 0
             assert storage["of"] == 10_000
+
+
+@pytest.mark.parametrize("path", sorted(artifacts.ASSETS.rglob("*.json")), ids=lambda p: p.name)
+def test_what_ships_as_json_is_json(path):
+    """Python's reader takes NaN, which no other does."""
+
+    def refuse(word):
+        raise ValueError(f"{word} in {path.name}")
+
+    json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)

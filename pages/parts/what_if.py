@@ -145,7 +145,7 @@ def ask_all(
 ) -> dict[str, Answer | str]:
     """Every model's answer, or the sentence that says why it has none.
 
-    Their lines have every other setting: with all of them a move would take too long.
+    Their lines have every third setting: with all of them a move would take too long.
     """
     found: dict[str, Answer | str] = {}
     thinned = change and change.thinned

@@ -37,11 +37,19 @@ def figure(
         Verdict.UNCERTAIN: (calibration.real_to, calibration.fake_from),
         Verdict.FAKE: (calibration.fake_from, 1),
     }
-    for verdict, (low, high) in zones.items():
-        colour = ANSWER_COLOURS[verdict.value]
-        drawn.add_hrect(low, high, fillcolor=colour, opacity=0.18, line_width=0, layer="below")
-    drawn.add_hline(float(p_fake[0]), line={"color": plots.GREY, "dash": "dot", "width": 2})
-    drawn.add_vline(change.neutral * change.scale, line={"color": plots.GREY, "width": 1})
+    level, upright = float(p_fake[0]), change.neutral * change.scale
+    across, along = {"xref": "x domain", "x0": 0, "x1": 1}, {"yref": "y domain", "y0": 0, "y1": 1}
+    # All at once: Plotly's add_hrect and the like go through every shape again each time.
+    shapes = [
+        across
+        | {"type": "rect", "y0": low, "y1": high, "line": {"width": 0}, "layer": "below"}
+        | {"fillcolor": ANSWER_COLOURS[verdict.value], "opacity": 0.18}
+        for verdict, (low, high) in zones.items()
+    ]
+    dotted = {"color": plots.GREY, "dash": "dot", "width": 2}
+    shapes.append(across | {"type": "line", "y0": level, "y1": level, "line": dotted})
+    thin = {"color": plots.GREY, "width": 1}
+    shapes.append(along | {"type": "line", "x0": upright, "x1": upright, "line": thin})
     for name, (settings, line) in others.items():
         look = plots.style(names.index(name))["line"]
         at = [s * change.scale for s in settings]
@@ -75,7 +83,7 @@ def figure(
     )
     drawn.update_yaxes(title="P(AI-generated)", tickformat=".0%", range=[-0.03, 1.03], dtick=0.25)
     drawn.update_xaxes(title=f"{change.title} ({change.unit})")
-    drawn.update_layout(height=360, xaxis_fixedrange=True, yaxis_fixedrange=True)
+    drawn.update_layout(shapes=shapes, height=360, xaxis_fixedrange=True, yaxis_fixedrange=True)
     return drawn
 
 
