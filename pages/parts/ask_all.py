@@ -15,7 +15,7 @@ from cifake_core.errors import ArtifactError
 from cifake_core.pipeline import Analysis
 from cifake_core.render import ANSWER_COLOURS
 from pages.parts import engine
-from pages.parts.words import ANSWER_WORDS, HEADLINES, SYMBOLS, TARGETS, percent
+from pages.parts.words import ANSWER_WORDS, HEADLINES, SYMBOLS, TARGETS, listed, percent
 
 UNSURE = Verdict.UNCERTAIN
 SAYS = {verdict: words for verdict, words in ANSWER_WORDS.items() if verdict is not UNSURE}
@@ -47,7 +47,7 @@ def disagreement(analysis: Analysis, data: bytes, chosen: pipeline.Detector) -> 
     ]
     if not against:
         return None
-    said = " and ".join(f"`{name}`" for name in against)
+    said = listed([f"`{name}`" for name in against])
     return f"The models disagree: {said} {'says' if len(against) == 1 else 'say'} the opposite."
 
 
@@ -77,7 +77,7 @@ def show(analysis: Analysis, data: bytes, chosen: pipeline.Detector) -> None:
         if answer.verdict is UNSURE and answer.doubts != analysis.doubts:
             reasons.setdefault(answer.doubts, []).append(f"`{name}`")
     for doubts, names in reasons.items():
-        st.caption(f":material/help: Why {' and '.join(names)} can't tell: {' '.join(doubts)}")
+        st.caption(f":material/help: Why {listed(names)} can't tell: {' '.join(doubts)}")
 
 
 def ask(

@@ -6,7 +6,7 @@ import streamlit as st
 
 from cifake_core.calibration import Verdict
 from cifake_core.stability import TINY, Stability
-from pages.parts.words import ANSWER_WORDS
+from pages.parts.words import ANSWER_WORDS, listed
 
 
 def show(stability: Stability) -> None:
@@ -38,19 +38,15 @@ def details(stability: Stability) -> str:
         f"model's reading of it as it is: *{ANSWER_WORDS[stability.verdict]}*."
     ]
     if stability.reversed:
-        sentences.append(f"**Turned into its opposite** by {_listed(stability.reversed)}.")
+        sentences.append(f"**Turned into its opposite** by {listed(stability.reversed)}.")
     if stability.lost:
-        sentences.append(f"**Made “can't tell”** by {_listed(stability.lost)}.")
+        sentences.append(f"**Made “can't tell”** by {listed(stability.lost)}.")
     if stability.verdict is Verdict.UNCERTAIN and stability.kept < stability.total:
         gained = stability.total - stability.kept
         sentences.append(f"{gained} of them would bring a verdict.")
-    sentences.append(f"Tried: {_listed(tuple(t.label for t in TINY))}.")
+    sentences.append(f"Tried: {listed(tuple(t.label for t in TINY))}.")
     sentences.append(
         "The reading is by the thresholds alone. As a file of its own, a shifted or noisy copy "
         "would mostly be turned away as strange: “can't tell”."
     )
     return "\n\n".join(sentences)
-
-
-def _listed(labels: tuple[str, ...]) -> str:
-    return ", ".join(labels[:-1]) + " and " + labels[-1] if len(labels) > 1 else labels[0]

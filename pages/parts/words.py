@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Sequence
 
 from cifake_core.calibration import Verdict
 from cifake_core.labels import FAKE, REAL
@@ -32,6 +33,11 @@ def plain(text: str) -> str:
     if len(shown) > 60:
         shown = f"{shown[:40]}…{shown[-15:]}"
     return "".join(f"\\{c}" if c in string.punctuation else c for c in shown)
+
+
+def listed(words: Sequence[str]) -> str:
+    """ "a, b and c", of one word or more."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def percent(p: float) -> str:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from pages.parts.sources import Source
-from pages.parts.words import plain
+from pages.parts.words import listed, plain
 
 
 @pytest.mark.parametrize("name", ["cat.png", "é ü 猫.jpg", "*b* `c` [x](y) $a$ :smile: <img>.png"])
@@ -27,3 +27,7 @@ def test_long_names_and_control_characters():
 def test_a_source_says_its_files_name():
     assert Source(b"", "your image", name="a_b.png").said == "Your image “a\\_b\\.png”"
     assert Source(b"", "the sample “Ball”").said == "The sample “Ball”"
+
+
+def test_lists_as_people_say_them():
+    assert [listed("abc"[:n]) for n in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
