@@ -126,8 +126,8 @@ def sha256(pixels: np.ndarray) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model says of the image as it is and changed, without tiny changes: its answer and
-    p_fake; and p_fake at each of ``change``'s settings."""
+    """A model's p_fake and answer, no tiny changes tried, for the image as it is and changed, and
+    its p_fake at each of ``change``'s settings."""
 
     before: tuple[float, Verdict]
     after: tuple[float, Verdict]
