@@ -26,7 +26,7 @@ from cifake_core.progress import progress_bar
 from train import checkpoint
 from train.export import evidence_dir
 from train.runs import load_run, read_run
-from train.train import validate
+from train.train import in_words, validate
 
 if TYPE_CHECKING:
     import keras
@@ -98,7 +98,7 @@ def join(parts: list[str], folder: Path, data: dataset.Dataset, mirror: bool = F
         "result.json": json.dumps(result, indent=1),  # last: it says that the run is finished
     }.items():
         checkpoint.replace(folder / name, text.encode())
-    print(f"{folder}: validation accuracy {result['validation_accuracy']:.4f}")
+    print(f"{folder}: {in_words(result)}")
 
 
 def set_parts(model: keras.Model, parts: list[keras.Model]) -> None:

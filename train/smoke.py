@@ -32,13 +32,13 @@ def smoke(configs: dict[str, Config], data: dataset.Dataset) -> int:
     for name, config in configs.items():
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            short = shortened(config)
-            code = run(short, data, Path(folder) / name, name, validation_limit=VALIDATED)
+            short, done = shortened(config), Path(folder) / Path(name).stem
+            code = run(short, data, done, name, validation_limit=VALIDATED)
             if code:
                 return code
             model = build(short.model, **short.model_args | short.export_args)
-            artifacts.load_all_weights(model, Path(folder) / name / artifacts.WEIGHTS)
-            result = json.loads((Path(folder) / name / "result.json").read_text())
+            artifacts.load_all_weights(model, done / artifacts.WEIGHTS)
+            result = json.loads((done / "result.json").read_text())
         logits = np.asarray(keras.ops.convert_to_numpy(model(data.train.images[:4])))
         if not np.isfinite(logits).all():
             raise ArtifactError(f"{name}: the weights that were written give {logits.ravel()}.")
