@@ -51,6 +51,16 @@ class Calibration:
             return Verdict.REAL
         return Verdict.UNCERTAIN
 
+    def too_thin(self, p_fake: float) -> str:
+        """Why there is no verdict, a sentence for a person, of a p_fake between the thresholds."""
+        side, sure, needed = "real", 1 - p_fake, 1 - self.real_to
+        if p_fake >= 0.5:
+            side, sure, needed = "AI-generated", p_fake, self.fake_from
+        # With so many digits that the two differ.
+        said = [(f"{100 * sure:.{d}f} %", f"{100 * needed:.{d}f} %") for d in range(1, 15)]
+        sure, needed = next((pair for pair in said if pair[0] != pair[1]), said[0])
+        return f"{sure} for {side} is not enough for an answer: this model needs {needed}."
+
 
 def fit_platt(logits: np.ndarray, is_real: np.ndarray) -> tuple[float, float]:
     """(temperature, bias) that minimise the mean cross-entropy of (N,) logits.

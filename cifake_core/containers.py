@@ -125,7 +125,7 @@ def kind_of(data: bytes) -> str:
 
 
 def orientation_of(exif: bytes) -> int:
-    """Read tag 274 of the first EXIF directory; 1 (upright) where it is missing or broken."""
+    """Read tag 274 of the first directory of EXIF or TIFF; 1 where it is missing or broken."""
     try:
         exif = exif.removeprefix(b"Exif\0\0")
         order = {b"II": "<", b"MM": ">"}[exif[:2]]
@@ -269,9 +269,10 @@ def _walk_bmp(data: bytes) -> Lean:
     return Lean(io.BytesIO(data), (width, abs(height)))  # a negative height: first row on top
 
 
-# Sizes, layout, strips or tiles, palette and the codecs' own settings. All other tags are left out.
+# Sizes, layout, strips or tiles, palette and the codecs' own settings. All other tags are left out,
+# the orientation too: Pillow would turn the pixels by it.
 _TIFF_TAGS = {
-    *(256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 292, 293, 317, 320),
+    *(256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320),
     *(322, 323, 324, 325, 338, 339, 347, 530, 532),
 }
 # None, the CCITT family, LZW, JPEG, deflate, PackBits; rarer ones decode with fewer safeguards.
@@ -290,8 +291,7 @@ def _walk_tiff(data: bytes) -> Lean:
             if number > MAX_PARTS:
                 raise _too_many("TIFF")
             tags[tag] = _tiff_integers(data, at, order)
-            if tag != 274:  # the orientation is applied here, not by Pillow
-                kept.append(data[at : at + 12])
+            kept.append(data[at : at + 12])
     file = io.BytesIO(data)
     file.seek(start)
     file.write(struct.pack(order + "H", len(kept)) + b"".join(kept) + bytes(4))  # no next page
@@ -318,8 +318,7 @@ def _walk_tiff(data: bytes) -> Lean:
         if not 0 < sum(tags.get(279, []) + tags.get(325, [])) <= len(data):
             raise broken("TIFF")
         work = part_w * part_h * max(4, samples * max(tags.get(258) or [1]) // 8)
-    turn = first(274, 1)
-    return Lean(file, (width, height), turn if 1 <= turn <= 8 else 1, pages, work, tags)
+    return Lean(file, (width, height), orientation_of(data), pages, work, tags)
 
 
 def _tiff_integers(data: bytes, at: int, order: str) -> list[int]:

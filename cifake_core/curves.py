@@ -7,12 +7,15 @@ FAKE counts as positive.
 from __future__ import annotations
 
 import base64
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from cifake_core import metrics
+
+MIDDLE = (0.2, 0.8)  # of p_fake: where a model is far from sure
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,23 @@ class OperatingPoints:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Predictions of like confidence."""
+    """Images of like ``p_fake``."""
 
     low: float
     high: float
     count: int
-    confidence: float  # mean
-    accuracy: float
+    p_fake: float  # mean
+    fake_share: float  # how many truly are
+
+    @property
+    def lean(self) -> int:
+        """1 if ``p_fake`` is too high here, -1 if too low, 0 if chance alone could explain it.
+
+        Chance: 1.96 standard deviations that the share would have if ``p_fake`` were right.
+        """
+        spread = math.sqrt(self.p_fake * (1 - self.p_fake) / self.count)
+        gap = self.p_fake - self.fake_share
+        return 0 if abs(gap) <= 1.96 * spread else int(math.copysign(1, gap))
 
 
 def decode(evidence: dict[str, Any]) -> Scores | None:
@@ -83,24 +96,19 @@ def operating_points(p_fake: np.ndarray, is_fake: np.ndarray, points: int = 300)
 
 
 def reliability(p_fake: np.ndarray, is_fake: np.ndarray, bins: int = 15) -> list[Bin]:
-    """Accuracy against confidence in equal-width bins from 0.5 to 1; empty ones are left out.
+    """The share that is FAKE against ``p_fake``, equal-width bins of [0, 1]; empty ones left out.
 
-    The bins of :func:`cifake_core.metrics.expected_calibration_error`, which is their mean gap.
+    The bins of :func:`cifake_core.metrics.calibration_error_of_p_fake`, which is their mean gap.
     """
-    confidence = np.maximum(p_fake, 1 - p_fake)
-    correct = (p_fake >= 0.5) == is_fake
-    index = np.minimum(((confidence - 0.5) * 2 * bins).astype(int), bins - 1)
-    return [
-        Bin(
-            0.5 + i / (2 * bins),
-            0.5 + (i + 1) / (2 * bins),
-            int(inside.sum()),
-            float(confidence[inside].mean()),
-            float(correct[inside].mean()),
-        )
-        for i in range(bins)
-        if (inside := index == i).any()
-    ]
+    index = np.minimum((p_fake * bins).astype(int), bins - 1)
+    found = (_bin(p_fake, is_fake, index == i, i / bins, (i + 1) / bins) for i in range(bins))
+    return [b for b in found if b]
+
+
+def middle(p_fake: np.ndarray, is_fake: np.ndarray) -> Bin | None:
+    """All images between ``MIDDLE`` as one bin, where a lean shows most; None if there are none."""
+    low, high = MIDDLE
+    return _bin(p_fake, is_fake, (p_fake >= low) & (p_fake < high), low, high)
 
 
 def unanswered_for(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> float | None:
@@ -128,6 +136,14 @@ def at_threshold(p_fake: np.ndarray, is_fake: np.ndarray, threshold: float) -> d
             table["fake_as_fake"], table["real_as_fake"], table["fake_as_real"]
         ),
     }
+
+
+def _bin(
+    p_fake: np.ndarray, is_fake: np.ndarray, inside: np.ndarray, low: float, high: float
+) -> Bin | None:
+    if not (count := int(inside.sum())):
+        return None
+    return Bin(low, high, count, float(p_fake[inside].mean()), float(is_fake[inside].mean()))
 
 
 def _bits(packed: str, count: int) -> np.ndarray:

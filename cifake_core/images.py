@@ -23,10 +23,17 @@ from cifake_core.containers import WALKS, broken, check_size, kind_of, orientati
 from cifake_core.errors import BrokenImageError, ImageError, ImageTooLargeError
 from cifake_core.limits import EXTENSIONS, FORMATS, MAX_BYTES, MAX_PIXELS, MAX_RLE
 
-__all__ = ["EXTENSIONS", "FORMATS", "MAX_BYTES", "MAX_PIXELS", "DecodedImage", "decode"]
+__all__ = [
+    "AS_STORED", "EXTENSIONS", "FORMATS", "MAX_BYTES", "MAX_PIXELS", "DecodedImage", "decode",
+    "upright",
+]  # fmt: skip
 
 BACKGROUND = (255, 255, 255)  # cut-outs are made for, and nearly always seen on, a white page
 STRIP_PIXELS = 2**20
+AS_STORED = (
+    "The file asks to be shown turned or mirrored. The model judges the pixels as they are stored, "
+    "so that no tag can change a verdict."
+)
 
 # Pillow warns and logs about odd metadata; neither may reach a terminal with bytes of an upload.
 # Set once here: the context manager of `warnings` is not safe among threads.
@@ -36,14 +43,15 @@ logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedImage:
-    """One picture, as a person would see it.
+    """One picture, as the file stores it; :func:`upright` shows it as a person would see it.
 
     Attributes:
-        pixels: (H, W, 3) uint8, C-contiguous and read-only, orientation applied.
+        pixels: (H, W, 3) uint8, C-contiguous and read-only.
         format: One of :data:`FORMATS`.
         mode: Pillow's name of the pixel layout in the file.
-        width: Columns, after orientation.
-        height: Rows, after orientation.
+        width: Columns, as stored.
+        height: Rows, as stored.
+        orientation: How the file asks to be shown, as in EXIF: 1 as it is, up to 8; not applied.
         notes: Plain sentences about what the file held and the pixels do not.
     """
 
@@ -52,7 +60,23 @@ class DecodedImage:
     mode: str
     width: int
     height: int
+    orientation: int
     notes: tuple[str, ...]
+
+
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """(H, W, 3) pixels as stored -> as the file asks to be shown, C-contiguous.
+
+    For eyes only: a tag that turned what the model sees would change the verdict.
+
+    Args:
+        orientation: 1 to 8, from EXIF 3.0, tag 274.
+    """
+    if orientation >= 5:  # 5 to 8 are 1 to 4 with rows and columns exchanged first
+        pixels, orientation = pixels.transpose(1, 0, 2), orientation - 4
+    rows = -1 if orientation in (3, 4) else 1
+    columns = -1 if orientation in (2, 3) else 1
+    return np.ascontiguousarray(pixels[::rows, ::columns])
 
 
 def decode(data: bytes) -> DecodedImage:
@@ -102,8 +126,8 @@ def _decode(kind: str, data: bytes) -> DecodedImage:
             )
         mode = im.mode  # some readers change it while loading
         im.load()
-        rgb, transparent = _to_rgb(im, lean.orientation, lean.tags or {})
-    notes = []
+        rgb, transparent = _to_rgb(im, lean.tags or {})
+    notes = [] if lean.orientation == 1 else [AS_STORED]
     if lean.frames > 1 and kind == "TIFF":
         notes.append("This file has more than one page; only the first was read.")
     elif lean.frames > 1:
@@ -118,26 +142,12 @@ def _decode(kind: str, data: bytes) -> DecodedImage:
         notes.append("Its values have more than 8 bits and were scaled to the range 0 to 255.")
     elif kind in ("PNG", "TIFF") and ";16" in str(layout):
         notes.append("Its 16-bit values were scaled to 8 bits.")
-    return DecodedImage(rgb, kind, mode, rgb.shape[1], rgb.shape[0], tuple(notes))
+    height, width = rgb.shape[:2]
+    return DecodedImage(rgb, kind, mode, width, height, lean.orientation, tuple(notes))
 
 
-# For each EXIF orientation: the upright array, seen in the row and column order of the file.
-_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
-    1: lambda a: a,
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.transpose(1, 0, 2),
-    6: lambda a: np.rot90(a, 1),
-    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
-    8: lambda a: np.rot90(a, -1),
-}
-
-
-def _to_rgb(
-    im: Image.Image, orientation: int, tags: dict[int, list[int]]
-) -> tuple[np.ndarray, bool]:
-    """Turn a loaded image into an upright, read-only (H, W, 3) uint8 array.
+def _to_rgb(im: Image.Image, tags: dict[int, list[int]]) -> tuple[np.ndarray, bool]:
+    """Make a loaded image a read-only (H, W, 3) uint8 array.
 
     Returns:
         The array, and whether any of it was transparent.
@@ -145,12 +155,11 @@ def _to_rgb(
     width, height = im.size
     step = max(1, STRIP_PIXELS // width)
     boxes = [(0, y, width, min(y + step, height)) for y in range(0, height, step)]
-    out = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
-    target, transparent = _TURNS[orientation](out), False
+    out, transparent = np.empty((height, width, 3), np.uint8), False
     scale = _scaling(im, boxes, tags) if im.mode[0] in "IF" else None
     key = im.info.get("transparency")
     for box in boxes:
-        strip, rows = im.crop(box), target[box[1] : box[3]]
+        strip, rows = im.crop(box), out[box[1] : box[3]]
         if scale:  # Pillow's own conversion would clip
             values = np.asarray(strip)
             rows[...] = scale(values)[..., None]

@@ -66,12 +66,23 @@ def precision_recall_f1(hits: int, false_alarms: int, misses: int) -> dict[str, 
 def expected_calibration_error(p_fake: np.ndarray, is_fake: np.ndarray, bins: int = 15) -> float:
     """Mean gap between confidence and accuracy over equal-width bins (Guo et al. 2017).
 
-    Confidence is that of the predicted class, so it lies in [0.5, 1].
+    Confidence is that of the predicted class, so it lies in [0.5, 1]. One bin holds images of
+    either side, whose gaps can cancel out: see :func:`calibration_error_of_p_fake`.
     """
     confidence = np.maximum(p_fake, 1 - p_fake)
     correct = (p_fake >= 0.5) == is_fake
     index = np.minimum(((confidence - 0.5) * 2 * bins).astype(int), bins - 1)
     gaps = np.bincount(index, weights=correct.astype(float) - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(p_fake))
+
+
+def calibration_error_of_p_fake(p_fake: np.ndarray, is_fake: np.ndarray, bins: int = 15) -> float:
+    """Mean gap between ``p_fake`` and the share that is FAKE over equal-width bins of [0, 1].
+
+    What a reader of ``p_fake`` may be off by. A model that leans to one side shows it here.
+    """
+    index = np.minimum((p_fake * bins).astype(int), bins - 1)
+    gaps = np.bincount(index, weights=is_fake.astype(float) - p_fake, minlength=bins)
     return float(np.abs(gaps).sum() / len(p_fake))
 
 
@@ -127,5 +138,6 @@ def summary(p_fake: np.ndarray, is_fake: np.ndarray) -> dict:
         ),
         "confusion": table,
         "ece": expected_calibration_error(p_fake, is_fake),
+        "ece_p_fake": calibration_error_of_p_fake(p_fake, is_fake),
         "brier": brier(p_fake, is_fake),
     }

@@ -48,9 +48,10 @@ class Opened:
 
     Attributes:
         sha256: of the file's bytes.
-        width, height: in pixels, orientation applied.
+        width, height: in pixels, as stored.
         notes: what happened while decoding.
-        preview: (h, w, 3) uint8, at most PREVIEW_SIDE pixels a side, to show to a person.
+        preview: (h, w, 3) uint8, at most PREVIEW_SIDE pixels a side, upright: to show to a person.
+        turned: the file asks to be turned or mirrored. So is the preview, and nothing else.
     """
 
     sha256: str
@@ -59,6 +60,7 @@ class Opened:
     format: str
     notes: tuple[str, ...]
     preview: np.ndarray
+    turned: bool
     prepared: Prepared
 
 
@@ -152,7 +154,8 @@ class Detector:
             height=image.height,
             format=image.format,
             notes=image.notes,
-            preview=shrink(image.pixels, PREVIEW_SIDE),
+            preview=images.upright(shrink(image.pixels, PREVIEW_SIDE), image.orientation),
+            turned=image.orientation != 1,
             prepared=prepare(image.pixels, self.card.image_size),
         )
 
@@ -177,9 +180,8 @@ class Detector:
 
     def with_stability(self, analysis: Analysis) -> Analysis:
         """The same analysis with its stability; one that a tiny change reverses is uncertain."""
-        found = stability(
-            self.engine.logits, self.card.calibration, analysis.opened.prepared.pixels
-        )
+        pixels = analysis.opened.prepared.pixels
+        found = stability(self.engine.logits, self.card.calibration, pixels)
         analysis = replace(analysis, stability=found)
         if not found.reversed or analysis.verdict is Verdict.UNCERTAIN:
             return analysis
@@ -259,10 +261,7 @@ class Detector:
             return Verdict.UNCERTAIN, tuple(strange)
         if verdict is not Verdict.UNCERTAIN:
             return verdict, ()
-        return verdict, (
-            "The evidence for either answer is too thin: this model says AI-generated only from "
-            f"{calibration.fake_from:.1%} up, and real only from {calibration.real_to:.1%} down.",
-        )
+        return verdict, (calibration.too_thin(p_fake),)
 
     def _analysis(self, opened: Opened, logit: float, strange: tuple[str, ...]) -> Analysis:
         p_fake = float(self.card.calibration.p_fake(np.float64(logit)))
@@ -270,7 +269,6 @@ class Detector:
         verdict, doubts = self._verdict(p_fake, strange)
         if not prepared.native:  # of pixels that were made here nothing else is said
             verdict, doubts = Verdict.UNCERTAIN, (size_doubt(prepared),)
-        notes = [*opened.notes, *size_notes(opened.width, opened.height, prepared)]
         return Analysis(
             model=self.card.name,
             verdict=verdict,
@@ -278,7 +276,7 @@ class Detector:
             logit=float(logit),
             in_domain=prepared.native and not strange,
             doubts=doubts,
-            notes=tuple(notes),
+            notes=(*opened.notes, *size_notes(opened.width, opened.height, prepared)),
             opened=opened,
         )
 

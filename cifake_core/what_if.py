@@ -9,6 +9,8 @@ import numpy as np
 
 from cifake_core import perturb
 from cifake_core.calibration import Calibration, Verdict
+from cifake_core.domain import Gate
+from cifake_core.predict import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +124,35 @@ def curve(
         (1 + K,) float64: of the image as it is, then at each setting of ``change``, or once where
         there is none; each changed image with the ``cover`` on top.
     """
+    return calibration.p_fake(logits_of(_batch(pixels, change, cover)))
+
+
+def judged(
+    engine: Engine,
+    gate: Gate | None,
+    calibration: Calibration,
+    pixels: np.ndarray,
+    change: Change | None = None,
+    cover: Cover | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`curve` and, in the same batch, which of its images the gate turns away.
+
+    Returns:
+        (1 + K,) float64 and (1 + K,) bool.
+    """
+    batch = _batch(pixels, change, cover)
+    if gate is None:
+        return calibration.p_fake(engine.logits(batch)), np.zeros(len(batch), bool)
+    logits, features = engine.logits_and_features(batch)
+    strange = [bool(reasons) for reasons in gate.judge(batch, features)]
+    return calibration.p_fake(logits), np.array(strange)
+
+
+def _batch(pixels: np.ndarray, change: Change | None, cover: Cover | None) -> np.ndarray:
     changed = pixels[None] if change is None else change.batch(pixels)
     if cover is not None:
         changed = cover.apply(changed)
-    return calibration.p_fake(logits_of(np.concatenate([pixels[None], changed])))
+    return np.concatenate([pixels[None], changed])
 
 
 def flips(before: Verdict, verdicts: Sequence[Verdict], settings: Sequence[float]) -> list[Flip]:

@@ -40,7 +40,13 @@ def evidence(
     def figures(kept: np.ndarray) -> dict[str, Any]:
         answers = {"answered_share": 0.9, "accuracy_answered": min(1.0, accuracy + 0.01)}
         extra = {"nll": 0.1, "with_gate": answers | {"answered_share": 0.89}}
-        extra["before_calibration"] = {"accuracy": 0.5, "ece": 0.2, "brier": 0.3, "nll": 0.9}
+        extra["before_calibration"] = {
+            "accuracy": 0.5,
+            "ece": 0.2,
+            "ece_p_fake": 0.25,
+            "brier": 0.3,
+            "nll": 0.9,
+        }
         return metrics.summary(p_fake[kept], is_fake[kept]) | answers | extra
 
     steps = [

@@ -194,6 +194,8 @@ def test_what_ships_is_small_and_half_precision_changed_no_verdict():
         if storage["dtype"] == "float16":
             assert storage["verdicts_changed"] == 0
             assert storage["of"] == 10_000
+            calibration = artifacts.read_card(folder.name).calibration
+            assert storage["judged_at"] == [calibration.real_to, calibration.fake_from]
 
 
 @pytest.mark.parametrize("path", sorted(artifacts.ASSETS.rglob("*.json")), ids=lambda p: p.name)

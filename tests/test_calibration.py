@@ -120,3 +120,16 @@ def test_the_promise_holds_on_new_images_for_each_class():
     assert real_called_fake <= error + 0.003
     assert fake_called_real <= error + 0.003
     assert real_called_fake > error / 2  # and it is not bought by never answering
+
+
+@pytest.mark.parametrize(
+    ("p_fake", "sentence"),
+    [
+        (0.886, "88.6 % for AI-generated is not enough for an answer: this model needs 91.5 %."),
+        (0.21, "79.0 % for real is not enough for an answer: this model needs 96.0 %."),
+        # Never "91.5 % is not enough, it needs 91.5 %".
+        (0.91496, "91.496 % for AI-generated is not enough for an answer: this model needs 91.500"),
+    ],
+)
+def test_thin_evidence_is_said_with_both_numbers(p_fake, sentence):
+    assert Calibration(1, 0, real_to=0.04, fake_from=0.915).too_thin(p_fake).startswith(sentence)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import encoders
 import numpy as np
 import pytest
 from PIL import Image
@@ -50,6 +51,15 @@ def test_json_has_a_line_for_each_file(folder, capsys):
     assert found["c.jpg"]["doubts"] == []
     assert "web page" in found["c.jpg"]["error"]
     assert found["c.jpg"]["verdict"] is None
+
+
+def test_width_and_height_are_those_of_the_file_as_stored(tmp_path, capsys):
+    for way in (1, 6):
+        (tmp_path / f"{way}.png").write_bytes(encoders.oriented("PNG", way))
+    assert main(["check", str(tmp_path), "--format", "json"]) == 0
+    plain, turned = rows(capsys.readouterr().out)
+    assert (turned["width"], turned["height"]) == (48, 40)
+    assert turned | {"path": ""} == plain | {"path": ""}
 
 
 def test_all_files_tries_every_name(folder, capsys):

@@ -97,22 +97,35 @@ def test_thinning_keeps_the_ends_and_the_area():
 
 
 def test_reliability_by_hand():
-    # Confidences 0.65 (wrong), 0.75 (right), 0.95 and 1.0 (right), in five bins of a tenth.
-    p_fake, is_fake = np.array([0.65, 0.25, 0.95, 0.0]), np.array([False, False, True, False])
-    first, second, last = curves.reliability(p_fake, is_fake, bins=5)
-    assert (first.low, first.high, first.count, first.accuracy) == (0.6, 0.7, 1, 0)
-    assert (second.low, second.count, second.accuracy) == (0.7, 1, 1)
-    assert (last.low, last.high, last.count, last.accuracy) == (0.9, 1, 2, 1)
-    assert last.confidence == pytest.approx(0.975)
+    p_fake = np.array([0.65, 0.25, 0.95, 0.0, 1.0])
+    is_fake = np.array([False, False, True, False, False])
+    first, second, third, last = curves.reliability(p_fake, is_fake, bins=5)
+    assert (first.low, first.high, first.count, first.fake_share) == (0, 0.2, 1, 0)
+    assert (second.low, second.count, second.p_fake) == (0.2, 1, 0.25)
+    assert (third.low, third.high, third.fake_share) == (0.6, 0.8, 0)
+    assert (last.low, last.high, last.count, last.fake_share) == (0.8, 1, 2, 0.5)
+    assert last.p_fake == pytest.approx(0.975)
 
 
 def test_mean_gap_of_the_bins_is_the_calibration_error():
     rng = np.random.default_rng(1)
     p_fake, is_fake = rng.random(5_000), rng.random(5_000) < 0.4
     bins = curves.reliability(p_fake, is_fake)
-    gap = sum(b.count * abs(b.accuracy - b.confidence) for b in bins) / len(p_fake)
+    gap = sum(b.count * abs(b.fake_share - b.p_fake) for b in bins) / len(p_fake)
     assert sum(b.count for b in bins) == len(p_fake)
-    assert gap == pytest.approx(metrics.expected_calibration_error(p_fake, is_fake))
+    assert gap == pytest.approx(metrics.calibration_error_of_p_fake(p_fake, is_fake))
+
+
+@pytest.mark.parametrize(("fakes", "lean"), [(30, 1), (45, 0), (50, 0), (55, 0), (70, -1)])
+def test_the_middle_leans_if_chance_cannot_explain_it(fakes, lean):
+    """Of 100 images with 0.5 chance has 40 to 60 AI-generated ones in 95 of 100 cases."""
+    p_fake = np.concatenate([np.full(100, 0.5), [0.19, 0.8, 0.99]])
+    is_fake = np.arange(103) < fakes
+    found = curves.middle(p_fake, is_fake)
+    assert (found.low, found.high, found.count) == (*curves.MIDDLE, 100)
+    assert (found.p_fake, found.fake_share) == (0.5, fakes / 100)
+    assert found.lean == lean
+    assert curves.middle(p_fake[100:], is_fake[100:]) is None
 
 
 def test_what_must_be_kept_back_by_hand():

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cifake_core import artifacts, domain, pipeline
+from cifake_core import artifacts, pipeline
 from cifake_core.calibration import Verdict
-from cifake_core.domain import QUALITY_75, STATISTICS, Gate, Gaussian, Neighbours
+from cifake_core.domain import Gate, Gaussian, Neighbours, Quadratic
+from cifake_core.domain_statistics import QUALITY_75, STATISTICS, compression, statistics
 from cifake_core.errors import ArtifactError
 
 
@@ -28,7 +29,7 @@ def texture(seed=0):
 
 
 def column(name, pixels):
-    return domain.statistics(np.asarray(pixels)[None])[0][STATISTICS.index(name)]
+    return statistics(np.asarray(pixels)[None])[0][STATISTICS.index(name)]
 
 
 def test_the_table_is_that_of_the_encoder():
@@ -40,19 +41,32 @@ def test_the_table_is_that_of_the_encoder():
 
 def test_only_what_was_saved_at_that_quality_has_its_traces():
     images = [texture(seed) for seed in range(20)]
-    own = domain.compression(np.stack([jpeg(i) for i in images]))
+    own = compression(np.stack([jpeg(i) for i in images]))
     others = {
         "none": np.stack(images),
-        "90": np.stack([jpeg(i, 90) for i in images]),
+        **{str(q): np.stack([jpeg(i, q) for i in images]) for q in (30, 50, 74, 76, 90)},
         "75, then one pixel aside": np.stack([np.roll(jpeg(i), 1, axis=1) for i in images]),
     }
+    assert own.max() < 1
     for name, found in others.items():
-        assert domain.compression(found).min() > 2 * own.max(), name
+        assert compression(found).min() > 1, name
+
+
+def test_even_multiples_are_those_of_twice_the_steps():
+    """A coefficient of 9 steps can only be quality 75's; one of 8 may be 4 of quality 50's."""
+    k = np.arange(8)
+    stripes = np.cos((2 * k + 1) * 4 * np.pi / 16) * np.sqrt(2)  # the fifth basis function, of 1
+    found = []
+    for steps in (9, 8):
+        grey = np.rint(128 + steps * QUALITY_75[4, 0] / 8 * stripes)
+        image = np.tile(grey[:, None, None], (4, 32, 3)).astype(np.uint8)
+        found.append(compression(image[None])[0])
+    assert found[0] < 1 < found[1]
 
 
 def test_statistics_of_a_flat_image_by_hand():
     flat = np.full((32, 32, 3), (200, 100, 50), np.uint8)
-    assert len(domain.statistics(flat[None])[0]) == len(STATISTICS)
+    assert len(statistics(flat[None])[0]) == len(STATISTICS)
     assert column("mean red", flat) == pytest.approx(200 / 255, rel=1e-4)
     assert column("spread green", flat) == pytest.approx(0, abs=1e-4)
     assert column("saturation", flat) == pytest.approx(150 / 255)
@@ -74,7 +88,7 @@ def test_a_grating_lies_in_its_band():
     """cos((2x + 1) 3 pi / 16) is the third basis function of the transform."""
     wave = 128 + 60 * np.cos((2 * np.arange(32) + 1) * 3 * np.pi / 16)
     grating = np.repeat(np.tile(wave, (32, 1))[..., None], 3, axis=2).round().astype(np.uint8)
-    bands = domain.statistics(grating[None])[0][:15]
+    bands = statistics(grating[None])[0][:15]
     assert bands[3] > 3 * np.delete(bands, [0, 3]).max()
 
 
@@ -85,6 +99,13 @@ def test_distances_by_hand():
     near = Neighbours(known, np.eye(2), np.zeros(2), np.ones(2))
     # The fifth nearest of 0, 1, 2, ... is 4 away from 0, and 2 away from 4.
     np.testing.assert_allclose(near.distance(np.array([[0.0, 0.0], [4.0, 0.0]])), [4.0, 2.0])
+
+
+def test_the_score_of_graphics_by_hand():
+    score = Quadratic(np.array([1.0, -2.0]), np.array([[0.5, 3.0], [0.0, 0.0]]))
+    # 1 - 2*2 + 0.5*1 + 3*1*2, and beyond six deviations as at six.
+    found = score.score(np.array([[1.0, 2.0], [6.0, 0.0], [99.0, 0.0]]))
+    np.testing.assert_allclose(found, [3.5, 24.0, 24.0])
 
 
 def test_a_gate_survives_its_file():

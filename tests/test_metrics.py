@@ -129,6 +129,29 @@ def test_calibration_error_of_the_sure():
     assert mixed == pytest.approx(0.495)
 
 
+@pytest.mark.parametrize("bins", [1, 4, 15])
+def test_calibration_error_of_p_fake_bin_by_bin(bins):
+    rng = np.random.default_rng(bins)
+    p_fake = np.concatenate([rng.random(300), [0.0, 0.5, 1.0]])
+    is_fake = rng.random(303) < p_fake**2
+    expected = 0.0
+    for i in range(bins):
+        inside = (p_fake >= i / bins) & ((p_fake < (i + 1) / bins) | (i == bins - 1))
+        if inside.any():
+            expected += inside.mean() * abs(is_fake[inside].mean() - p_fake[inside].mean())
+    assert metrics.calibration_error_of_p_fake(p_fake, is_fake, bins) == pytest.approx(expected)
+
+
+def test_a_lean_that_confidence_hides():
+    """Half of the images with 0.6 and with 0.4 each: too high by 0.2, and by 0.2."""
+    p_fake = np.repeat([0.6, 0.4], 5)
+    is_fake = np.array([1, 1, 0, 0, 0, 1, 0, 0, 0, 0], bool)  # 0.4 and 0.2 truly are
+    assert metrics.expected_calibration_error(p_fake, is_fake) == pytest.approx(0)
+    assert metrics.calibration_error_of_p_fake(p_fake, is_fake) == pytest.approx(0.2)
+    made = metrics.summary(p_fake, is_fake)
+    assert (made["ece"], made["ece_p_fake"]) == (pytest.approx(0), pytest.approx(0.2))
+
+
 def test_brier_by_hand():
     assert metrics.brier(np.array([0.8, 0.3]), np.array([True, False])) == pytest.approx(0.065)
     assert metrics.brier(np.array([1.0, 0.0]), np.array([True, False])) == 0

@@ -18,7 +18,8 @@ EVIDENCE = {
     "calibration": asdict(artifacts.read_card("lens").calibration),
     "gate_sha256": None,
     "test": {
-        "official": RESULTS["official"] | {"accuracy": 0.925, "auroc": 0.98765, "ece": 0.0123},
+        "official": RESULTS["official"]
+        | {"accuracy": 0.925, "auroc": 0.98765, "ece": 0.0123, "ece_p_fake": 0.0456},
         "leak_free": {"n": 19622, "accuracy": 0.924, "accuracy_interval_95": [0.92, 0.928]},
     },
     "cost": {"ms_per_image": 0.4567},
@@ -61,6 +62,7 @@ def test_json_reads_card_and_evidence(folders, capsys):
         "accuracy_interval_95": [0.89, 0.91],
         "auroc": 0.98765,
         "ece": 0.0123,
+        "ece_p_fake": 0.0456,
     }
     assert row["leak_free"]["accuracy"] == 0.924
     assert row["ms_per_image"] == 0.4567
@@ -74,7 +76,7 @@ def test_table_says_it_in_words(folders, capsys):
     assert line.split("  ")[0] == "one"
     for text in ("1,234", "2.2", "92.50% (89.00% to 91.00%)", "92.40% (92.00% to 92.80%)"):
         assert text in line
-    for text in ("0.9877", "0.0123", "0.46", "one: a title"):
+    for text in ("0.9877", "0.0456", "0.46", "one: a title"):
         assert text in line
 
 

@@ -8,11 +8,12 @@ import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
+import encoders
 import numpy as np
 import pytest
 from PIL import Image
 
-from cifake_core import artifacts, pipeline
+from cifake_core import artifacts, images, pipeline
 from cifake_core.calibration import Verdict
 from cifake_core.errors import ArtifactError, ImageError
 from cifake_core.explain import Method
@@ -49,6 +50,28 @@ def test_an_image_of_the_model_s_own_size_gets_a_verdict():
 def test_the_model_sees_the_pixels_of_the_file():
     pixels = noise()
     np.testing.assert_array_equal(pipeline.analyze(png(pixels)).opened.prepared.pixels, pixels)
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "WEBP"])
+def test_a_file_that_asks_to_be_turned_is_judged_as_stored_and_shown_upright(form):
+    stored = encoders.picture()
+    plain = pipeline.analyze(encoders.oriented(form, 1))
+    result = pipeline.analyze(encoders.oriented(form, 6))
+    assert (result.opened.width, result.opened.height) == (48, 40)
+    np.testing.assert_array_equal(result.opened.preview, np.rot90(stored, -1))
+    np.testing.assert_array_equal(plain.opened.preview, stored)
+    np.testing.assert_array_equal(result.opened.prepared.pixels, plain.opened.prepared.pixels)
+    assert (result.logit, result.doubts) == (plain.logit, plain.doubts)
+    assert result.notes == (images.AS_STORED, *plain.notes)
+    assert (result.opened.turned, plain.opened.turned) == (True, False)
+
+
+def test_a_large_picture_is_shown_upright_too():
+    exif = Image.Exif()
+    exif[274] = 8
+    opened = pipeline.load("lens").open(encoders.encode(noise(600, 1200), "PNG", exif=exif))
+    assert opened.preview.shape == (768, 384, 3)
+    assert opened.prepared.crop == (300, 0, 600)
 
 
 def test_a_thorough_look_adds_the_stability_and_nothing_else():

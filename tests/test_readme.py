@@ -3,7 +3,9 @@
 import importlib.util
 import json
 import re
+import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from cifake_core import artifacts
 from cifake_core.errors import ConfigError
 from cifake_core.perturb import STRESS
 from train import report
+from train.config import load_recipe, read_recipe
+from train.of_several import left_out
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = {file: (ROOT / file).read_text(encoding="utf-8") for file in report.BLOCKS}
@@ -64,20 +68,76 @@ def test_a_changed_figure_changes_the_text(evidence):
     assert "| 12.35% (" in changed or "| 12.34% (" in changed
 
 
-@pytest.mark.parametrize("file", ["lens", "outside", "explanations"])
-def test_evidence_of_another_model_is_refused(evidence, file):
+def test_evidence_of_another_model_is_refused(evidence):
     """Also of other thresholds: what was promised and what was measured belong together."""
-
-    def other(content):
-        if file == "explanations":
-            content = next(m for m in content["models"] if m["name"] == "lens")
-        elif file == "outside":
-            content = content["models"]["lens"]
-        content["calibration"]["fake_from"] = 0.7
-
-    edit(evidence / f"{file}.json", other)
+    edit(evidence / "lens.json", lambda content: content["calibration"].update(fake_from=0.7))
     with pytest.raises(ConfigError, match="on lens is not of what ships now: run `python -m"):
         [report.filled(file, text) for file, text in TEXTS.items()]
+
+
+def test_nothing_that_ships_is_left_out():
+    assert left_out() == []
+
+
+@pytest.fixture
+def texts(tmp_path, monkeypatch):
+    """Copies of the texts, which ``train.report`` writes."""
+    monkeypatch.setattr(report, "ROOT", tmp_path)
+    for file, text in TEXTS.items():
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def of_lens(content):
+    """What a file on several models has of lens."""
+    models = content["models"]
+    return models["lens"] if "lens" in models else next(m for m in models if m["name"] == "lens")
+
+
+@pytest.mark.parametrize(
+    ("file", "table", "command"),
+    [("outside.json", report.outside, "train.outside --pictures PICTURES.tar"),
+     ("explanations.json", report.heatmaps, "train.explanations --model lens")],
+)  # fmt: skip
+@pytest.mark.parametrize("damage", ["other", "missing", "no file"])
+def test_a_model_not_measured_is_left_out_with_a_line(
+    evidence, texts, capsys, file, table, command, damage
+):
+    def other(content):
+        of_lens(content)["calibration"]["fake_from"] = 0.7
+
+    def missing(content):
+        of_lens(content)["name"] = "other"
+        if isinstance(content["models"], dict):
+            del content["models"]["lens"]
+
+    if damage == "no file":
+        (evidence / file).unlink()
+        command = command.replace("lens", " ".join(artifacts.available()))
+    else:
+        edit(evidence / file, {"other": other, "missing": missing}[damage])
+    edit(evidence / "lens.json", lambda content: content["stress"][4].update(accuracy=0.12345))
+    assert report.main(["--check"]) == 1
+    capsys.readouterr()
+    assert report.main([]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert f"`python -m {command}`" in said[0]
+    assert "lens" in said[0].split(":")[1]
+    written = (texts / "RESULTS.md").read_text(encoding="utf-8")
+    assert "| 12.35% (" in written or "| 12.34% (" in written, "the rest is written"
+    if damage == "no file":
+        assert table() == ["None has been measured yet."]
+    else:
+        assert not any("`lens`" in line for line in table())
+        assert any("`resnet50`" in line for line in table())
+    assert report.main(["--check"]) == 1, "what ships must be whole"
+
+
+def test_heatmaps_of_a_single_method_are_no_row_yet(evidence):
+    edit(evidence / "explanations.json", lambda content: of_lens(content).pop("command"))
+    assert "python -m train.explanations --model lens" in "".join(left_out())
+    assert not any("`lens`" in line for line in report.heatmaps())
 
 
 @pytest.mark.parametrize("key", ["cost", "stress"])
@@ -126,6 +186,48 @@ def test_commands_exist():
         assert importlib.util.find_spec(module), module
     assert "pip install -r requirements.txt && streamlit run streamlit_app.py" in README
     assert "pip install -r requirements-dev.txt && pytest" in README
+
+
+def training_commands() -> list[tuple[dict[str, str], list[str]]]:
+    """Of each in RESULTS.md its options and what it sets."""
+    text, found = TEXTS["RESULTS.md"].replace("\\\n", " "), []
+    for command in re.findall(r"python -m train\.train (--recipe [^`\n#]+)", text):
+        words = shlex.split(command)
+        options = list(zip(words[::2], words[1::2], strict=True))
+        found.append((dict(options), [value for key, value in options if key == "--set"]))
+    return found
+
+
+def test_training_commands_are_accepted():
+    commands = training_commands()
+    assert len(commands) > 10
+    for options, sets in commands:
+        assert options.keys() <= {"--recipe", "--run", "--weights", "--set"}
+        load_recipe(options["--recipe"], sets)
+
+
+def test_the_commands_of_the_second_net_are_its_recipe_in_two_parts():
+    runs = {o.get("--run"): load_recipe(o["--recipe"], sets) for o, sets in training_commands()}
+    first, second = runs["runs/first"], runs["runs/second"]
+    assert (first.seed, second.seed) == (1, 2)
+    cycles = [*first.phases(), *(replace(cycle, seed=1) for cycle in second.phases())]
+    assert cycles == load_recipe("lens").phases()
+
+
+def test_readme_trains_in_an_order_that_works():
+    lines = README.partition("## Train it yourself")[2].split("```")[1].splitlines()
+    at = {part: i for i, line in enumerate(lines) for part in line.split() if "--" in part}
+    assert next(i for i, line in enumerate(lines) if "data fetch" in line) < at["--smoke"]
+    (export,) = (line.split() for line in lines if "train.evaluate" in line)
+    assert export[export.index("--model") + 1] not in artifacts.available()
+
+
+@pytest.mark.parametrize("name", ["aireal_cnn", "mobilenet_v2", "paper_cnn", "resnet50"])
+def test_recipes_expect_what_their_cards_found(name):
+    card = artifacts.read_card(name).raw
+    found = card["validation"]["accuracy"], card["training"]["result"]["validation_accuracy"]
+    said = re.findall(r"([\d.]+) %", read_recipe(name)["about"]["expect"])
+    assert [float(s) for s in said] == pytest.approx([100 * x for x in found], abs=0.0501)
 
 
 def test_local_links_lead_somewhere():

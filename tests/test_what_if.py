@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cifake_core.calibration import Calibration, Verdict
-from cifake_core.what_if import Cover, Flip, changes, curve, flips
+from cifake_core.what_if import Cover, Flip, changes, curve, flips, judged
 
 REAL, FAKE, UNCERTAIN = Verdict.REAL, Verdict.FAKE, Verdict.UNCERTAIN
 PLAIN = Calibration(temperature=1, bias=0, real_to=0.1, fake_from=0.9)
@@ -90,6 +90,37 @@ def test_a_curve_asks_once_and_covers_what_is_changed_but_not_the_image():
     np.testing.assert_array_equal(batch[1, 5:], IMAGE[5:])  # blur 0
     assert curve(model, PLAIN, IMAGE).shape == (2,)
     np.testing.assert_array_equal(batches[1][1], IMAGE)
+
+
+def test_the_gate_is_asked_in_the_same_batch():
+    asked = []
+
+    class Engine:
+        logits = staticmethod(mean_minus_128)
+
+        def logits_and_features(self, batch):
+            asked.append(batch)
+            return mean_minus_128(batch), batch.mean(axis=(1, 2))
+
+    class Gate:
+        def judge(self, pixels, features):
+            asked.append(pixels)
+            return [("too dark",) if f.mean() < 100 else () for f in features]
+
+    image, change = np.full((32, 32, 3), 120, np.uint8), CHANGES["brightness"]
+    p_fake, strange = judged(Engine(), Gate(), PLAIN, image, change)
+    np.testing.assert_array_equal(p_fake, curve(mean_minus_128, PLAIN, image, change))
+    passed, gated = asked
+    assert passed is gated
+    assert len(passed) == 1 + len(change.settings)
+    # 20 of 255 levels are 7.8 %: from -10 % on.
+    assert [s for s, out in zip(change.settings, strange[1:], strict=True) if out] == [
+        s for s in change.settings if s <= -0.1
+    ]
+    assert not strange[0]
+    p_fake, strange = judged(Engine(), None, PLAIN, image, change)
+    assert not strange.any()
+    assert len(asked) == 2
 
 
 def test_noise_grows_along_the_slider_and_does_not_jump():

@@ -2,7 +2,8 @@
 
 From validation images and training images only. The weights stay as they are; ``train.export``
 does the same for a new model. What evidence says of thresholds and gate is old afterwards: run
-``train.evaluate`` and ``train.outside`` again.
+``train.evaluate`` and ``train.outside`` again. New thresholds lie elsewhere than where the card's
+``storage`` says that half precision changed no verdict; with ``--gate`` they stay.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ def main(argv: list[str] | None = None) -> int:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--model", action="append", dest="models", help="may be repeated")
     which.add_argument("--all", action="store_true", help="every model that ships")
+    parser.add_argument("--gate", action="store_true", help="the gate alone; thresholds stay")
     parser.add_argument("--data", help="folder or archive of CIFAKE (default: found by itself)")
     args = parser.parse_args(argv)
     try:
         with progress_bar() as show:
             data = dataset.load(args.data, show)
         for name in args.models or artifacts.available():
-            said = calibrate(name, data)
+            said = calibrate(name, data, args.gate)
             print(
                 f"{name}: real up to {said['calibration']['real_to']}, fake from "
                 f"{said['calibration']['fake_from']}, {said['calibration']['uncertain_share']:.2%} "
@@ -44,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def calibrate(name: str, data: dataset.Dataset) -> dict[str, Any]:
+def calibrate(name: str, data: dataset.Dataset, gate_alone: bool = False) -> dict[str, Any]:
     """Choose thresholds and gate of one model on validation; returns its new card."""
     import onnx
 
@@ -57,7 +59,9 @@ def calibrate(name: str, data: dataset.Dataset) -> dict[str, Any]:
     rows = dataset.validation_indices(data.train)
     logits = export.predict(engine, data.train.images, rows)
     is_real = data.train.labels[rows] == REAL
-    calibration = export.with_thresholds(now.temperature, now.bias, logits, is_real)
+    calibration = now
+    if not gate_alone:
+        calibration = export.with_thresholds(now.temperature, now.bias, logits, is_real)
     gate, said = fit_gate(engine, data)
 
     checkpoint.replace(folder / artifacts.GRAPH, graph)

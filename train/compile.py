@@ -49,12 +49,13 @@ def load_initial_weights(model, config: Config) -> str:
     """Put published weights into the layers of the backbone, found by name.
 
     A model without a backbone takes all of its weights, from a file of a run of the same shape.
+    ``imagenet`` is fetched over the network, unless Keras has it from an earlier time.
 
     Returns:
         The SHA-256 of the file, or "" for weights that keras.applications fetched itself.
 
     Raises:
-        ConfigError: the file does not fit the model, or there is none.
+        ConfigError: the file does not fit the model, there is none, or none could be fetched.
     """
     import keras
 
@@ -76,6 +77,11 @@ def load_initial_weights(model, config: Config) -> str:
             donor.load_weights(source)
     except Exception as error:  # h5py, Keras and the network raise what they like here
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        if source == "imagenet":
+            raise ConfigError(
+                f"ImageNet's weights of {config.model} could not be fetched: {reason}. Without a "
+                "network name a file of them, without the top: --weights PATH"
+            ) from None
         raise ConfigError(f"The weights {source} do not fit {config.model}: {reason}") from None
     finally:
         keras.config.set_dtype_policy(policy)

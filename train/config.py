@@ -55,8 +55,9 @@ class Config:
     warmup: float = 0.2  # share of a cycle's steps spent rising to the peak
     # More cycles: tables of epochs, learning_rate and whatever augmentation changes.
     then: tuple[dict[str, Any], ...] = ()
-    plateau: int = 0  # epochs without a lower validation loss before the rate is halved; 0: never
-    early_stopping: int = 0  # epochs without one before the end, with the best weights; 0: never
+    # Both count validations, one every validate_every epochs. 0: never
+    plateau: int = 0  # so many without a lower validation loss before the rate is halved
+    early_stopping: int = 0  # so many without one before the end, with the best weights
     weight_decay: float = 0.05
     label_smoothing: float = 0.0
     # Distillation: a model that ships, or a finished run's folder; its share of the target.

@@ -25,10 +25,19 @@ def to_onnx(model: keras.Model) -> bytes:
 
     ``features`` are what the last dense unit sees. ``cam`` (N, h, w) is that unit applied at every
     position, without its bias; its mean over positions plus the bias is the logit.
+
+    Raises:
+        ConfigError: Keras runs on another backend than TensorFlow, or a package is missing.
     """
     import keras
     import onnx
 
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise ConfigError(
+            f"A model is exported on TensorFlow, and Keras runs on {backend}: unset KERAS_BACKEND, "
+            "or set it to tensorflow, and do the same again. A run that was trained on another "
+            "backend need not be trained again."
+        )
     outputs = {"logit": model.output}
     if (features := pooled_maps(model)) is not None:
         at_each = keras.layers.Conv2D(1, 1, use_bias=False, name="at_each_position")
@@ -39,7 +48,13 @@ def to_onnx(model: keras.Model) -> bytes:
     both(np.zeros((1, *model.input_shape[1:]), np.uint8))  # Keras exports what was called once
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        both.export(path, format="onnx", verbose=False)
+        try:
+            both.export(path, format="onnx", verbose=False)
+        except ImportError as error:
+            raise ConfigError(
+                f"Exporting a model needs a package that is not installed ({error}): run "
+                "`pip install -r requirements-train.txt` and do the same again."
+            ) from None
         graph = onnx.load(path)
     _merge_equal(graph)
     add_features(graph)

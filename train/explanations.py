@@ -2,8 +2,8 @@
 
 On validation images only: a planted patch, deletion and insertion, and randomised weights, for each
 method and model. A row of the same weights and thresholds and as many images or more is kept, so
-that a run that was stopped goes on where it was; ``--again`` measures all of it anew. For the
-cross-check with Quantus (``--quantus 64``) see requirements-quantus.txt.
+that a run that was stopped goes on where it was; ``--again`` measures the methods asked for anew.
+For the cross-check with Quantus (``--quantus 64``) see requirements-quantus.txt.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from train.export import evidence_dir, write_json
 FILE = "explanations.json"
 # CAM is left out: where a model has it, it is Grad-CAM up to a factor.
 METHODS = [m for m in Method if m is not Method.CAM]
+BASELINES = ("centre", "edges", "random")
 CHUNK = 32
 DEPTHS = 6  # at most, from the logit alone to every layer
 SEEDS = (1, 2, 3, 4)  # of randomised weights; each draws a part of the images
@@ -62,12 +63,14 @@ def main(argv: list[str] | None = None) -> int:
         with progress_bar() as show:
             data = dataset.load(args.data, show)
         for name in artifacts.available("cifake") if args.all else args.model:
-            trial = Trial(artifacts.read_card(name), data.train, args.images, slow, args.again)
-            if not args.quantus:
+            trial = Trial(artifacts.read_card(name), data.train, args.images, slow)
+            if not args.quantus and set(args.method) == set(METHODS):
                 trial.record["command"] = (
                     f"python -m train.explanations --model {name} --images {args.images} "
                     f"--slow-images {slow} --random-images {args.random_images}"
                 )
+            if args.again:
+                trial.forget(args.method)
             if args.quantus:
                 from train.explanations_quantus import cross_check
 
@@ -90,19 +93,27 @@ def main(argv: list[str] | None = None) -> int:
 class Trial:
     """One model, and the record of it that the evidence file holds."""
 
-    def __init__(self, card: Card, train: dataset.Split, images: int, slow: int, again: bool):
+    def __init__(self, card: Card, train: dataset.Split, images: int, slow: int):
         self.card, self.count, self.slow = card, images, slow
         self.engine: Engine = artifacts.load_engine(card)
         self.keras = artifacts.load_keras(card)
         self.explainer = Explainer(self.keras, card.target_layer, warm_up=False)
         of = {k: v for k, v in card.identity.items() if k != "gate_sha256"}
-        old = {} if again else find(read(), card.name)
+        old = find(read(), card.name)
         same = all(old.get(key) == value for key, value in of.items())
         self.record = old if same else {"name": card.name} | of
         self.train, self.rows = train, planted.unique_rows(train)
         self.made = planted.compose(train, self.rows, images)
         self._baselines: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._copies: dict[tuple[int, int], tuple[Callable, Explainer]] = {}
+
+    def forget(self, methods: list[Method]) -> None:
+        """Rows of these methods; of the baselines, too, where these are all methods."""
+        gone = {*methods, *(BASELINES if set(methods) == set(METHODS) else ())}
+        for part in ("planted", "curves", "randomised"):
+            found = self.record.get(part, {})
+            if "rows" in found:
+                found["rows"] = [r for r in found["rows"] if r["method"] not in gone]
 
     def keep(self, part: str, value: Any) -> None:
         self.record[part] = value

@@ -1,7 +1,7 @@
 """The same numbers by Quantus (Hedström et al. 2023, arXiv:2202.06861), to check ours against.
 
 Quantus asks for opencv-python, which would overwrite the cv2 that is installed; see
-requirements-quantus.txt for an environment of its own.
+requirements-quantus.txt for how to leave that out.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Answer:
 
 
 def cross_check(p_fake, explainer: Explainer, data, count: int) -> dict[str, Any]:
-    """Deletion, hits, mass, Spearman and SSIM of ``count`` maps, by us and by them.
+    """Deletion, insertion, hits, mass, Spearman and SSIM of ``count`` maps, by us and by them.
 
     Args:
         p_fake: (N, S, S, 3) uint8 to (N,) probabilities.
-        data: (images, targets) for deletion and the :class:`Composites`.
+        data: (images, targets) for both curves and the :class:`Composites`.
 
     Raises:
         ImportError: Quantus is not installed.
@@ -62,24 +62,20 @@ def cross_check(p_fake, explainer: Explainer, data, count: int) -> dict[str, Any
     ranks = np.empty_like(orders)
     np.put_along_axis(ranks, orders, np.arange(size * size)[::-1][None], axis=1)
     ranks = 3 * ranks.reshape(-1, 1, size, size) + np.arange(3).reshape(1, 3, 1, 1)
-    flipping = quantus.PixelFlipping(
-        features_in_step=3 * size * size // faithfulness.STEPS,
-        perturb_baseline=0.0,
-        disable_warnings=True,
-    )
-    theirs = flipping.evaluate_batch(
-        model=Answer(p_fake),
-        x_batch=images.transpose(0, 3, 1, 2).astype(np.float32),
-        y_batch=targets.astype(int),
-        a_batch=ranks.astype(np.float32),
-    )
+    whole = images.transpose(0, 3, 1, 2).astype(np.float32)
+    black = np.zeros_like(whole)
+    theirs = [
+        flipped(Answer(p_fake), start, end, targets.astype(int), ranks.astype(np.float32))
+        for start, end in ((whole, black), (black, whole))
+    ]
     ours = []
     for image, target, ranking in zip(images, targets, orders, strict=True):
-        deletion, _ = faithfulness.deletion_insertion(
+        curves = faithfulness.deletion_insertion(
             lambda b, t=target: np.where(t == 0, p_fake(b), 1 - p_fake(b)),
             *(image, [ranking], faithfulness.STEPS, np.zeros_like(image)),
         )
-        ours.append(deletion[0, 1:])  # they leave out the untouched start
+        ours.append([curve[0, 1:] for curve in curves])  # they leave out the untouched start
+    deletion, insertion = np.array(ours).transpose(1, 0, 2)
 
     at = planted_maps = maps(made.images[:count], made.labels[:count])
     boxes = made.boxes[:count]
@@ -105,7 +101,8 @@ def cross_check(p_fake, explainer: Explainer, data, count: int) -> dict[str, Any
         "method": str(METHOD),
         "versions": {name: version(name) for name in ("quantus", "scikit-image")},
         "rows": [
-            compared("PixelFlipping", "deletion curve", np.array(ours), np.array(theirs)),
+            compared("PixelFlipping", "deletion curve", deletion, theirs[0]),
+            compared("PixelFlipping, from black", "insertion curve", insertion, theirs[1]),
             compared(
                 *("PointingGame", "hits"),
                 np.array([faithfulness.hit(m, b) for m, b in zip(at, boxes, strict=True)])[one],
@@ -138,6 +135,31 @@ def cross_check(p_fake, explainer: Explainer, data, count: int) -> dict[str, Any
             ),
         ],
     }
+
+
+def flipped(model: Answer, start: np.ndarray, end: np.ndarray, targets, ranks) -> np.ndarray:
+    """(N, STEPS) answers while (N, 3, S, S) ``start`` turns into ``end``, the strongest first.
+
+    PixelFlipping knows deletion alone; insertion is the deletion of a black image in favour of the
+    true one. It puts one colour in place of what goes, so it is told which pixels that must be.
+    """
+    import quantus
+    from quantus.functions.perturb_func import batch_baseline_replacement_by_indices
+
+    ends = end.reshape(len(end), -1)
+
+    def replaced(arr: np.ndarray, indices: np.ndarray, **_) -> np.ndarray:
+        brought = np.take_along_axis(ends, indices, axis=1)
+        return batch_baseline_replacement_by_indices(arr, indices, perturb_baseline=brought)
+
+    flipping = quantus.PixelFlipping(
+        features_in_step=start[0].size // faithfulness.STEPS,
+        perturb_func=replaced,
+        disable_warnings=True,
+    )
+    return np.array(
+        flipping.evaluate_batch(model=model, x_batch=start, y_batch=targets, a_batch=ranks)
+    )
 
 
 def compared(by: str, what: str, ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:

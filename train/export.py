@@ -132,13 +132,21 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
         evidence_dir() / f"{name}_training.json",
         {"name": name, "remark": remark(record), "metrics": curve},
     )
+    keep_split(data)
+
+
+def keep_split(data: dataset.Dataset) -> None:
+    """Record which files are held out; beside the record of another data set, if there is one."""
+    path = evidence_dir() / "validation_split.json"
+    if path.is_file() and json.loads(path.read_bytes())["data_sha256"] != data.sha256:
+        path = path.with_stem(f"{path.stem}_{data.sha256[:8]}")  # other models were cut by that one
     rows = dataset.validation_indices(data.train)
     split = {
         "seed": dataset.VALIDATION_SEED,
         "data_sha256": data.sha256,
         "files": data.train.names[rows].tolist(),
     }
-    checkpoint.replace(evidence_dir() / "validation_split.json", json.dumps(split).encode())
+    checkpoint.replace(path, json.dumps(split).encode())
 
 
 def fitted_to(damage: Config | None) -> dict[str, Any]:

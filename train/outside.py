@@ -44,6 +44,7 @@ _PILLOW = {
     for name in ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 }
 FILTERS = (*_CV2, *_PILLOW)
+QUALITIES = (0, 90, 85, 80, 75, 70, 60, 50, 40, 30)  # of JPEG; 0 for a PNG
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -80,7 +81,8 @@ def measure(archive: Path, data: dataset.Dataset) -> dict[str, Any]:
     labels = np.array([label for label, _ in files])
     if set(labels.tolist()) != set(LABELS):
         raise ConfigError(f"{archive.name} needs pictures in folders named REAL and FAKE.")
-    whole = [images.decode(data).pixels for _, data in files]
+    opened = [images.decode(data) for _, data in files]
+    whole = [images.upright(image.pixels, image.orientation) for image in opened]
     drawn = {
         kind: [draw(rng, int(rng.choice(SIDES))) for _ in range(DRAWN)]
         for kind, draw in KINDS.items()
@@ -121,10 +123,13 @@ def reduced(image: np.ndarray, size: int, how: str) -> np.ndarray:
     return np.asarray(Image.fromarray(square).resize((size, size), _PILLOW[how]))
 
 
-def encoded(pixels: np.ndarray, kind: str) -> bytes:
-    """(H, W, 3) uint8 as a PNG, or as a JPEG of quality 75 as the data set's files are."""
+def encoded(pixels: np.ndarray, quality: int = 75) -> bytes:
+    """(H, W, 3) uint8 as a JPEG, of quality 75 as the data set's files are, or (0) as a PNG."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind, **({"quality": 75} if kind == "JPEG" else {}))
+    if quality:
+        Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    else:
+        Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
 
 
@@ -175,7 +180,7 @@ def _of_model(
 ) -> dict[str, Any]:
     size, rows = detector.card.image_size, []
     for how in FILTERS:
-        small = [encoded(reduced(image, size, how), "JPEG") for image in whole]
+        small = [encoded(reduced(image, size, how)) for image in whole]
         p_fake = np.array([a.p_fake for a in _judged(detector, small)])
         verdicts = [detector.card.calibration.verdict(p) for p in p_fake]
         given = np.array([v is not Verdict.UNCERTAIN for v in verdicts])
@@ -204,8 +209,9 @@ def _of_model(
     sets = {"pictures": whole} | drawn
     for kind, found in sets.items():
         small = [prepare(image, size).pixels for image in found]
-        for how, file in (("reduced, PNG", "PNG"), ("reduced, JPEG 75", "JPEG")):
-            judged = _judged(detector, [encoded(pixels, file) for pixels in small])
+        for quality in QUALITIES if kind == "pictures" else (0, 75):
+            how = f"reduced, JPEG {quality}" if quality else "reduced, PNG"
+            judged = _judged(detector, [encoded(pixels, quality) for pixels in small])
             recognised.append(_share(kind, how, [not a.in_domain for a in judged]))
     return {
         **detector.card.identity,

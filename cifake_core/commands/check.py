@@ -1,4 +1,7 @@
-"""``python -m cifake_core check PATH...``: a verdict for every image."""
+"""``python -m cifake_core check PATH...``: a verdict for every image.
+
+Width and height are those of the pixels as the file stores them, for so they are judged.
+"""
 
 from __future__ import annotations
 

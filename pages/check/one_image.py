@@ -7,20 +7,24 @@ import json
 import streamlit as st
 
 from cifake_core import pipeline, render
+from cifake_core.artifacts import Card
 from cifake_core.calibration import Verdict
-from cifake_core.catalogue import dig, measured
+from cifake_core.catalogue import dig
 from cifake_core.pipeline import Analysis, Detector
 from pages.parts import (
     ask_all,
     engine,
+    evidence,
     heatmaps,
-    model_limits,
+    model_views,
     origins,
     picker,
     pictures,
+    raw_reading,
     sources,
     stability,
 )
+from pages.parts.evidence import Measured
 from pages.parts.words import HEADLINES, TARGETS, percent
 
 
@@ -42,13 +46,8 @@ def show_verdict(analysis: Analysis, model: Detector, source: sources.Source) ->
         show_probability(analysis, model)
         if analysis.stability is not None:
             stability.show(analysis.stability)
-    elif st.toggle(
-        "Show the model's raw reading all the same", key=f"raw-{analysis.opened.sha256}"
-    ):
-        st.markdown(
-            f"The model's raw reading is {percent(analysis.p_fake)} AI-generated. **It is not a "
-            f"verdict.** {model_limits.coin_flip(model.card)}"
-        )
+    elif raw_reading.wanted(analysis):
+        raw_reading.caution(analysis, model)
     for note in analysis.notes:
         st.info(note, icon=":material/info:")
     if source.truth is not None and st.toggle("Show what it truly is", key="show_truth"):
@@ -87,7 +86,8 @@ def show_pictures(analysis: Analysis, source: sources.Source) -> None:
             width="stretch",
             alt=f"{source.words}, as it was given",
             caption=f"{source.said}: {analysis.opened.width}x"
-            f"{analysis.opened.height} pixels, {analysis.opened.format}",
+            f"{analysis.opened.height} pixels, {analysis.opened.format}"
+            f"{'; shown turned or mirrored, as the file asks' if analysis.opened.turned else ''}",
         )
     with seen:
         st.image(
@@ -98,39 +98,41 @@ def show_pictures(analysis: Analysis, source: sources.Source) -> None:
         )
 
 
-def promise(model: Detector) -> str:
-    """What the thresholds were chosen to hold, and what came of it."""
-    error = dig(model.card.raw, "calibration", "promised_error")
-    if error is None:
+def kept(model: Measured) -> str:
+    """For whom the promise of the thresholds holds, and what came of it."""
+    if dig(model.card.raw, "calibration", "promised_error") is None:
         return ""
     said = (
-        f"Its limits are set so that of real photographs like those of CIFAKE at most 1 in "
-        f"{1 / error:,.0f} is called AI-generated, and of generated images like those of CIFAKE at "
-        f"most 1 in {1 / error:,.0f} real. That holds on average over many ways to choose the "
-        "images on which the limits are set, so a single model can come out a little above or below"
+        "That so few are wrong (the sentence above this box) holds on average over many ways to "
+        "choose the images on which the limits between the answers are set, so a single model can "
+        "come out a little above or below"
     )
-    official = dig(measured(model.card), "test", "official")
+    official = dig(model.evidence, "test", "official")
     shares = [dig(official, key, "share") for key in ("real_called_fake", "fake_called_real")]
     if all(shares):
         one, other = (f"1 in {1 / share:,.0f}" for share in shares)
-        said += f": on the test images this one came to {one} and {other}"
-    return f"{said}. For other images nothing is promised."
+        said += (
+            f": on the test images this one came to {one} of the photographs and {other} of the "
+            "AI-generated ones"
+        )
+    return f"{said}."
 
 
-def show_limits(model: Detector) -> None:
-    promised = promise(model)
-    gap = dig(measured(model.card), "test", "official", "ece")
-    off = "" if gap is None else f" (off by {100 * gap:.1f} points on average over the test images)"
+def show_limits(card: Card) -> None:
+    model = evidence.measured(card)
+    if promised := model_views.guarantee([model]):
+        st.markdown(promised)
     with st.expander("How to read this, and what the model does not know"):
         st.markdown(
             f"""
-- **The verdict** has three answers. {promised} “Can't tell” comes with its reason: the evidence is
-  thin; the image is not {model.card.image_size}x{model.card.image_size} pixels or unlike those the
-  model learned from; a change that means nothing to a person would turn the verdict round; or, if
-  you asked all models, one says the opposite.
-- **The probability** is calibrated on images like those of CIFAKE: of all such images rated 90 %,
-  about nine in ten are AI-generated{off}. For any other image it is the model's reading and no
-  more.
+- **The verdict** has three answers. {kept(model)}
+- **Can't tell** comes with its reason: the evidence is thin; the image is not
+  {card.image_size}x{card.image_size} pixels or unlike those the model learned from; a change that
+  means nothing to a person would turn the verdict round; or, if you asked all models, one says the
+  opposite.
+- **The probability** says of how many of 100 such images the model expects that they are
+  AI-generated. {model_views.at_its_word(model)} For any image unlike those of CIFAKE it is the
+  model's reading and no more.
 - **The heatmap** shows which regions spoke for the answer you picked, not what is wrong with the
   picture. It has few positions, so it cannot point at single pixels.
 - **Several models** that agree are not so many witnesses: all learned the difference from the
@@ -181,4 +183,4 @@ if chosen is not None:
                 on_click="ignore",
                 icon=":material/download:",
             )
-show_limits(detector)
+show_limits(detector.card)

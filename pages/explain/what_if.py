@@ -9,8 +9,11 @@ from pages.parts import engine, picker, sources, what_if
 HELP = """
 - **Changed** is the same image after one change, and the covered part on top if you want one. The
   model gets exactly the pixels that you see.
-- **The curve** shows the probability of AI-generated for every strength on the slider. Where it
-  crosses from one shaded zone into another, the verdict flips.
+- **The curve** shows the probability of AI-generated for every strength on the slider. Triangles
+  mark where the answer becomes another one: the curve crosses into another shaded zone, or the
+  image stops or starts to be like those of CIFAKE.
+- **Hollow marks** are strengths at which the app says “can't tell”, however sure the number sounds:
+  the change has made the image unlike everything the model has learned from.
 - **A flip is no crime.** If the picture can hardly be recognised any more, another answer is
   fair. Look out for flips where you see no difference: there the model stands on thin ice.
 - **JPEG has a memory.** All images of CIFAKE were saved at quality 75 before. Saving one again near
@@ -18,10 +21,8 @@ HELP = """
 - **“Can't tell”** is the honest answer to a spoiled image. A model that says “real” to whatever is
   blurred has not learned what real is: it looks for fine texture, and blur takes that away.
 - **The two heatmaps** share one scale. If the second is paler, that evidence has faded.
-- **The curve and the table are readings, not verdicts to use.** The change itself can make an image
-  unlike everything the model has learned from. The app notices that for most changes and would say
-  “can't tell”, which then stands above the changed picture; the number is what the model says, and
-  no more.
+- **Percentages are readings, not verdicts to use.** The app notices for most changes, not for all,
+  that an image has become a strange one. The number is what the model says, and no more.
 """
 
 st.title("What if?", anchor=False)

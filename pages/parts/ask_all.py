@@ -10,17 +10,18 @@ import streamlit as st
 
 from cifake_core import pipeline
 from cifake_core.artifacts import Card
-from cifake_core.calibration import Verdict
+from cifake_core.calibration import Calibration, Verdict
 from cifake_core.errors import ArtifactError
 from cifake_core.pipeline import Analysis
 from cifake_core.render import ANSWER_COLOURS
 from pages.parts import engine
-from pages.parts.words import ANSWER_WORDS, HEADLINES, SYMBOLS, TARGETS, listed, percent
+from pages.parts.words import ANSWER_WORDS, HEADLINES, SYMBOLS, listed, percent
 
 UNSURE = Verdict.UNCERTAIN
 SAYS = {verdict: words for verdict, words in ANSWER_WORDS.items() if verdict is not UNSURE}
 
-COLUMNS = ("Answer", "P(AI-generated)", "Leans to", "Can't tell between")
+# Few and narrow: on a phone what lies further right is out of sight.
+COLUMNS = ("Answer", "AI-generated", "Can't tell")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,6 @@ class Answer:
 
     verdict: Verdict
     p_fake: float
-    leans_to: int
     in_domain: bool
     doubts: tuple[str, ...]
 
@@ -71,7 +71,7 @@ def show(analysis: Analysis, data: bytes, chosen: pipeline.Detector) -> None:
             "The image is not of the kind that the models judge, so none of them gives a "
             "probability to rely on."
         )
-    show_table(answers, cards, chosen.card.name)
+    show_table(answers, cards, chosen.card.name, analysis.verdict)
     reasons: dict[tuple[str, ...], list[str]] = {}
     for name, answer in good.items():
         if answer.verdict is UNSURE and answer.doubts != analysis.doubts:
@@ -105,7 +105,7 @@ def _ask(sha256: str, key: str, name: str, _analysis: Analysis, _data: bytes) ->
         judged = model.with_stability(*model.judge([opened]))
     else:
         judged = pipeline.analyze(_data, model, thorough=True)
-    return Answer(judged.verdict, judged.p_fake, judged.leans_to, judged.in_domain, judged.doubts)
+    return Answer(judged.verdict, judged.p_fake, judged.in_domain, judged.doubts)
 
 
 def agreement(verdicts: Sequence[Verdict], failed: int = 0) -> str:
@@ -133,23 +133,40 @@ def agreement(verdicts: Sequence[Verdict], failed: int = 0) -> str:
     return sentence
 
 
-def show_table(answers: dict[str, Answer | ArtifactError], cards, chosen: str) -> None:
+def show_table(
+    answers: dict[str, Answer | ArtifactError], cards, chosen: str, above: Verdict
+) -> None:
+    """``above`` is the verdict over the page, which hears of the other models, too."""
     rows = []
     for name, answer in answers.items():
         row = {"Model": f"**{name}**, picked" if name == chosen else name}
         if isinstance(answer, Answer):
             limits = cards[name].calibration
+            said = HEADLINES[answer.verdict]
+            if answer.verdict is UNSURE:
+                said += f": {in_short(answer, limits)}"
+            if name == chosen and answer.verdict is not above:
+                said = f"by itself: {said}"
             values = (
-                HEADLINES[answer.verdict],
+                said,
                 percent(answer.p_fake) if answer.in_domain else "–",
-                TARGETS[answer.leans_to] if answer.in_domain else "–",
-                f"{percent(limits.real_to)} and {percent(limits.fake_from)}",
+                f"{100 * limits.real_to:.1f} to {percent(limits.fake_from)}",
             )
             row |= dict(zip(COLUMNS, values, strict=True))
         else:
             row |= dict.fromkeys(COLUMNS, "–") | {"Answer": f":material/error: {answer}"}
         rows.append(row)
     st.table(rows, border="horizontal", hide_index=True, alt="Every model's answer, a row each")
+    st.caption("Last column: between which probabilities of AI-generated a model can't tell.")
+
+
+def in_short(answer: Answer, limits: Calibration) -> str:
+    """Why a model can't tell, in so few words that they fit beside it."""
+    if not answer.in_domain:
+        return "not its kind of image"
+    if limits.verdict(answer.p_fake) is UNSURE:
+        return "not sure enough"
+    return "a tiny change turns it"
 
 
 def show_plot(answers: dict[str, Answer], cards: dict[str, Card]) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from cifake_core.artifacts import Card
 from cifake_core.catalogue import dig, is_of
-from cifake_core.explain import Method
+from cifake_core.explain import METHOD_WORDS, Method
 from pages.parts import evidence
 
 FILE = "explanations"
 Rows = dict[str, dict[str, Any]]
+WORDS = {str(method): words for method, words in METHOD_WORDS.items()}
+# What knows no model and points all the same.
+BASELINES = {"centre": "Always the middle", "edges": "The strongest edge"}
+POINTING = {"centre": "pointing at the middle always", "edges": "pointing at the strongest edge"}
+# The sets of composites that count: where the patch must have been looked at.
+TURNED = {"changed": "turned the likelier side", "reversed": "reversed the verdict"}
+FEW = 30  # patches of one kind, below which their share of hits could be anything
 
 
 def of(card: Card) -> dict[str, Any] | None:
@@ -43,3 +51,139 @@ def forgets(card: Card, method: Method) -> str:
     if row["passes"] is False:
         said = "the map changed too little"
     return f"Of this model {said} when all that was learned was made random."
+
+
+def patches(by_patch: Any) -> str:
+    """How many patches were of which kind, in words; "" where it was not counted."""
+    fake, real = (dig(by_patch, label, "n") for label in ("FAKE", "REAL"))
+    if fake is None or real is None or not fake + real:
+        return ""
+    if not real:
+        return "all AI-generated patches"
+    if not fake:
+        return "all photographed patches"
+    return f"{fake} AI-generated patches, {real} photographed"
+
+
+def one_sided(planted: Rows) -> str:
+    """That hits say little of one kind of patch, where there were few of it; "" elsewhere."""
+    by_patch = [dig(row, "changed", "by_patch") for row in planted.values()]
+    fake, real = (
+        max((n for by in by_patch if (n := dig(by, label, "n")) is not None), default=FEW)
+        for label in ("FAKE", "REAL")
+    )
+    if min(fake, real) >= FEW:
+        return ""
+    kind = "an AI-generated patch in a photograph"
+    if real < fake:
+        kind = "a photographed patch in an AI-generated image"
+    return (
+        f"How often a heatmap finds {kind} is not known: such a patch hardly ever turns the answer."
+    )
+
+
+def best(planted: Rows, names: Iterable[str], part: str) -> tuple[str, dict[str, Any]] | None:
+    """Of ``names`` the one that hits most in a set, with its figures; None if none was tried."""
+    found = {name: dig(planted.get(name), part) or {} for name in names}
+    found = {name: f for name, f in found.items() if f.get("hit_share") is not None}
+    return max(found.items(), key=lambda item: item[1]["hit_share"]) if found else None
+
+
+def nothing_shown(planted: Rows) -> str:
+    """Where no method hits as often as what knows no model: that hits prove nothing there."""
+    said = []
+    for part, turned in TURNED.items():
+        blind, method = best(planted, BASELINES, part), best(planted, WORDS, part)
+        if blind and method and blind[1]["hit_share"] >= method[1]["hit_share"]:
+            said.append(
+                f"Where the patch {turned}, {POINTING[blind[0]]}, without knowing any model, hits "
+                f"it in {blind[1]['hit_share']:.0%} of {counted(blind[1])}. The best method, "
+                f"{WORDS[method[0]]}, does in {method[1]['hit_share']:.0%}."
+            )
+    if not said:
+        return ""
+    return (
+        f"{' '.join(said)} So for this model these hits do not show that a heatmap points at what "
+        "the model saw."
+    )
+
+
+def counted(figures: dict[str, Any]) -> str:
+    """The number of images, with what kind of patch they have."""
+    kinds = patches(figures.get("by_patch"))
+    return f"{figures['n']:,} images" + (f" ({kinds})" if kinds else "")
+
+
+def pointing(method: str, planted: Rows) -> list[str]:
+    """How often a method finds the patch, each share beside the best that knows no model."""
+    said = []
+    for part, turned in TURNED.items():
+        found = dig(planted.get(method), part) or {}
+        if found.get("hit_share") is None:
+            continue
+        does = "it does" if said else "it points into the patch"
+        said.append(
+            f"Where the patch {turned}, {does} in {found['hit_share']:.0%} of {counted(found)}."
+        )
+        if blind := best(planted, BASELINES, part):
+            name, other = blind
+            # Apart only if the intervals are: the same images are behind both.
+            (low, high), (least, most) = (f["hit_interval_95"] for f in (found, other))
+            word = "clearly more" if low > most else "not clearly more"
+            word = "less" if high < least else word
+            said.append(f"That is {word} than by {POINTING[name]} ({other['hit_share']:.0%}).")
+    return said
+
+
+def about_patches(found: dict[str, Any], planted: Rows) -> str:
+    """What was tried, of how many images of which kind, and what "likelier side" means."""
+    some = next((row for row in planted.values() if dig(row, "changed", "n") is not None), None)
+    if some is None:
+        return "Planted patches were not tried yet."
+    said = [
+        f"Into {found['planted']['n']:,} validation images a patch of the other kind was pasted. "
+        "The **likelier side** is the one the model leans to, however little: AI-generated from "
+        f"50 % on, else real. The patch turned it in {counted(some['changed'])}."
+    ]
+    if dig(some, "reversed", "n"):
+        said.append(
+            "It reversed the verdict, from a sure answer to the sure opposite, in "
+            f"{counted(some['reversed'])}."
+        )
+    return " ".join([*said, one_sided(planted)]).strip()
+
+
+def about(found: dict[str, Any], planted: Rows) -> str:
+    """What chance would score, and how near the misses are."""
+    chance = dig(found, "planted", "chance", "changed") or {}
+    near = {WORDS[m]: dig(r, "changed", "near_share") for m, r in planted.items() if m in WORDS}
+    near = {name: value for name, value in near.items() if value is not None}
+    parts = []
+    if chance.get("hit") is not None:
+        parts.append(
+            f"Where the patch turned the likelier side, a point at random would hit "
+            f"{chance['hit']:.0%} of the patches, and a map that is the same everywhere has "
+            f"{chance['hit']:.0%} of its mass there. The strongest edge often is the patch's own "
+            "rim: a seam that no real picture has."
+        )
+        parts.append(by_kind(planted))
+    if near:
+        closest = max(near, key=near.get)
+        parts.append(f"Within one pixel of the patch the best is {closest}: {near[closest]:.0%}.")
+    return " ".join(parts)
+
+
+def by_kind(planted: Rows) -> str:
+    """How the method that hits most fares with patches of either kind."""
+    found = best(planted, WORDS, "changed")
+    if not found:
+        return ""
+    name, figures = found
+    fake, real = (dig(figures, "by_patch", label) or {} for label in ("FAKE", "REAL"))
+    if fake.get("hit_share") is None or real.get("hit_share") is None:
+        return ""
+    return (
+        f"{WORDS[name]}, which hits most, hits {fake['hit_share']:.0%} of the {fake['n']} "
+        f"AI-generated patches in photographs and {real['hit_share']:.0%} of the {real['n']} "
+        "photographed patches in AI-generated images."
+    )

@@ -110,10 +110,11 @@ def show_limits(models: Models) -> None:
     )
     st.caption(
         "Such an image gets “can't tell” and the reason. Noise, blanks, drawings, scans and "
-        "screenshots were drawn by arithmetic, by the same hand that chose what the gate measures: "
-        "expect less of others. Pictures that somebody reduced to 32x32 pixels and saved with the "
-        "very JPEG settings of the data set look like the data set: most of them slip through, and "
-        "their verdict is worth little."
+        "screenshots were drawn by arithmetic. The gate was fitted to graphics of other kinds, but "
+        "by the same hand: expect less of others, above all of detailed screenshots and paintings. "
+        "Pictures that somebody reduced to 32x32 pixels and saved with the very JPEG quality of "
+        "the data set (75) look like the data set: most of them slip through, and their verdict "
+        "is worth little."
     )
     show_changed(measured)
 

@@ -223,6 +223,10 @@ def show_training(models: Models) -> None:
         )
     for remark in dict.fromkeys(r for m in models if (r := dig(m.training, "remark"))):
         st.caption(remark)
+    # A sitting that logged in another way shows in the curve and is told of in the card.
+    notes = {m.name: dig(m.card.raw, "training", "note") for m in models if m.name in found}
+    if told := [f"- {name}: {note}" for name, note in notes.items() if note]:
+        st.caption("\n".join(told))
 
 
 def last_of_each(rows: list[dict], key: str) -> list[float]:

@@ -56,6 +56,53 @@ def chosen(models: Models, key: str) -> Measured:
     ]
 
 
+def at_its_word(m: Measured) -> str:
+    """How far ``p_fake`` was from the share that is AI-generated; "" where nobody measured it."""
+    gap, count = (dig(m.evidence, "test", "official", key) for key in ("ece_p_fake", "n"))
+    if gap is None:
+        return ""
+    said = (
+        f"On the {count:,} test images of CIFAKE the probability was off by {100 * gap:.1f} points "
+        "on average."
+    )
+    found = curves.middle(m.p_fake(), m.scores.is_fake) if m.scores else None
+    if found is None:
+        return said
+    said += (
+        f" That is mostly thanks to the many that are clear. To {found.count:,} images it gave "
+        f"between {found.low:.0%} and {found.high:.0%}, on average {found.p_fake:.0%}, and "
+        f"{found.fake_share:.0%} of those are AI-generated"
+    )
+    side = {1: "AI-generated", -1: "real", 0: ""}[found.lean]
+    said += f": in the middle it leans towards *{side}*." if side else "."
+    calibration = dig(m.card.raw, "calibration")
+    if dig(calibration, "damage"):
+        said += (
+            f" It was calibrated on {dig(calibration, 'fitted_to') or 'damaged images'}, not on "
+            "unchanged ones, so its probabilities for unchanged images cannot be quite right."
+        )
+    return said
+
+
+def guarantee(models: Models) -> str:
+    """What the thresholds promise, in a sentence for each promise that was made; "" if none was."""
+    errors: dict[float, list[str]] = {}
+    for m in models:
+        if (error := dig(m.card.raw, "calibration", "promised_error")) is not None:
+            errors.setdefault(error, []).append(m.name)
+    said = []
+    for error, names in errors.items():
+        of = f"{1 / error:,.0f}"
+        sentence = (
+            f"of {of} real photographs like those of CIFAKE at most about one is wrongly called "
+            f"AI-generated, and of {of} AI-generated images like those of CIFAKE at most about one "
+            "is wrongly called real; for other images nothing is promised."
+        )
+        by = "" if len(errors) == 1 else f"{', '.join(names)}: "
+        said.append(f"{by}{sentence if by else sentence[0].upper() + sentence[1:]}")
+    return " ".join(said)
+
+
 def show_curves(models: Models) -> None:
     names = [m.name for m in models]
     models = with_evidence(models, lambda m: m.scores, "The curves")
@@ -148,32 +195,32 @@ def show_threshold(models: Models) -> None:
 
 def show_confidence(models: Models) -> None:
     names = [m.name for m in models]
-    st.header("Is a model as often right as it is sure?", anchor=False)
+    st.header("Can a probability be taken at its word?", anchor=False)
     if scored := with_evidence(models, lambda m: m.scores, "The reliability diagram"):
         m = chosen(scored, "reliability-model")
         before, after = (
             curves.reliability(c.p_fake(m.scores.logits), m.scores.is_fake)
             for c in (UNCALIBRATED, m.card.calibration)
         )
-        fitted_to = m.card.raw["calibration"].get("fitted_to")
         plots.show(
             plots.reliability(before, after),
             "reliability",
             f"Reliability diagram of {m.name}, before and after calibration",
-            "Above: a dot on the dotted line means that a model which is, say, 80 % sure is right "
-            "80 % of the time; below the line it boasts, above it is too modest. Below: how many "
-            "images lie in each bin. Nearly all lie far right; bins with few images jump about."
-            + (f" Calibration was fitted to validation {fitted_to}." if fitted_to else ""),
+            "Above: a dot on the dotted line means that of the images to which the model gives, "
+            "say, 80 %, 80 % are AI-generated. Below the line fewer are, so it leans towards "
+            "AI-generated; above the line more are, so it leans towards real. Below: how many "
+            "images lie in each bin. Nearly all lie at the ends; bins with few images jump about.",
         )
+        st.markdown(at_its_word(m) or "How far it is off was not measured yet.")
         with st.expander("As a table"):
             st.table(
                 [
                     {
                         "calibration": word,
-                        "sure": f"{b.low:.1%} to {b.high:.1%}",
+                        "probability": f"{b.low:.1%} to {b.high:.1%}",
                         "images": f"{b.count:,}",
-                        "mean sureness": f"{b.confidence:.2%}",
-                        "right": f"{b.accuracy:.2%}",
+                        "mean of it": f"{b.p_fake:.2%}",
+                        "AI-generated": f"{b.fake_share:.2%}",
                     }
                     for word, bins in (("before", before), ("after", after))
                     for b in bins

@@ -122,13 +122,13 @@ def confusion(table: Mapping[str, int]) -> go.Figure:
 
 
 def reliability(before: Iterable[Bin], after: Iterable[Bin]) -> go.Figure:
-    """Accuracy against confidence above, images in each bin below."""
+    """Share that is AI-generated against ``p_fake`` above, images in each bin below."""
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.06
     )
     figure.add_scatter(
-        x=[0.5, 1],
-        y=[0.5, 1],
+        x=[0, 1],
+        y=[0, 1],
         mode="lines",
         name="perfectly calibrated",
         line={"color": GREY, "dash": "dot"},
@@ -139,14 +139,14 @@ def reliability(before: Iterable[Bin], after: Iterable[Bin]) -> go.Figure:
         (list(after), "after calibration", COLOURS[1], "solid", "circle"),
     ):
         figure.add_scatter(
-            x=[b.confidence for b in bins],
-            y=[b.accuracy for b in bins],
+            x=[b.p_fake for b in bins],
+            y=[b.fake_share for b in bins],
             customdata=[b.count for b in bins],
             name=name,
             mode="lines+markers",
             line={"color": colour, "dash": dash},
             marker={"symbol": symbol, "size": 9, "color": colour},
-            hovertemplate="sure %{x:.1%}, right %{y:.1%}, %{customdata:,} images",
+            hovertemplate="said %{x:.1%}, of %{customdata:,} images %{y:.1%} are AI-generated",
         )
         figure.add_bar(
             x=[(b.low + b.high) / 2 for b in bins],
@@ -158,9 +158,9 @@ def reliability(before: Iterable[Bin], after: Iterable[Bin]) -> go.Figure:
             row=2,
             col=1,
         )
-    figure.update_xaxes(tickformat=".0%", range=[0.49, 1.01])
-    figure.update_xaxes(title="how sure the model is", row=2, col=1)
-    figure.update_yaxes(title="share right", tickformat=".0%", row=1, col=1)
+    figure.update_xaxes(tickformat=".0%", range=[-0.02, 1.02])
+    figure.update_xaxes(title="probability of AI-generated that the model gives", row=2, col=1)
+    figure.update_yaxes(title="share AI-generated", tickformat=".0%", row=1, col=1)
     figure.update_yaxes(title="images", type="log", dtick=1, tickformat=",", row=2, col=1)
     return figure.update_layout(height=480, bargap=0.15)
 

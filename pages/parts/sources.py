@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.caching import clear_session_data_cache, clear_session_resource_cache
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cifake_core import images, render
 from cifake_core.pipeline import Analysis, Detector
@@ -14,6 +17,7 @@ from pages.parts import data_source, engine, pictures
 from pages.parts.words import plain
 
 _KEY = "source"
+_EMPTIED = "source-emptied"  # by origin: how often its widget was emptied from here
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Source:
     origin: str = "gallery"
     remark: str = ""
     name: str = ""  # of an uploaded file, as a stranger wrote it
+    file_id: str = ""  # by which Streamlit keeps what somebody gave
 
     @property
     def said(self) -> str:
@@ -43,7 +48,7 @@ def choose() -> Source | None:
         # the widget in error for the rest of the session.
         st.file_uploader(
             "Drop an image here",
-            key="upload",
+            key=_widget("upload"),
             on_change=_take_widget,
             args=("upload", "your image"),
             max_upload_size=images.MAX_BYTES // 2**20,
@@ -54,12 +59,24 @@ def choose() -> Source | None:
         if st.toggle("Use the camera", key="camera_on"):
             st.camera_input(
                 "Take a picture",
-                key="camera",
+                key=_widget("camera"),
                 on_change=_take_widget,
                 args=("camera", "your picture"),
             )
     _gallery()
-    return st.session_state.get(_KEY)
+    chosen = st.session_state.get(_KEY)
+    if chosen is not None and chosen.file_id:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.button(
+                "Remove this image",
+                icon=":material/close:",
+                type="tertiary",
+                on_click=_look_at,
+                args=(None,),
+                help="Takes it off all pages and out of this session's memory.",
+            )
+            st.caption("Your image stays, on all pages, until you remove it or give another.")
+    return chosen
 
 
 def analysed(model: Detector) -> Analysis | None:
@@ -79,22 +96,51 @@ def analysed(model: Detector) -> Analysis | None:
         alt=f"{chosen.words}, small",
     )
     words.caption(f"{chosen.said}. {chosen.remark}")
+    if result.opened.turned:  # what the page shows below lies otherwise than this picture
+        words.caption(images.AS_STORED)
     if not result.in_domain:
         st.info(
-            f"{result.doubts[0]} What follows is about the model's raw reading, not a verdict to "
+            f"{result.doubts[0]} What follows shows what the model reacts to, not a verdict to "
             "rely on.",
             icon=":material/info:",
         )
     return result
 
 
-def _take_widget(key: str, words: str) -> None:
-    given = st.session_state[key]
+def _take_widget(origin: str, words: str) -> None:
+    """Look at the file that was given.
+
+    An empty widget says nothing: it is so for a moment whenever a file is dropped over another. If
+    the image went, the whole page would go and come back, with its switches off.
+    """
+    given = st.session_state[_widget(origin)]
     if given is not None:
-        name = given.name if key == "upload" else ""
-        st.session_state[_KEY] = Source(given.getvalue(), words, origin=key, name=name)
-    elif (now := st.session_state.get(_KEY)) and now.origin == key:
-        del st.session_state[_KEY]  # it was removed; what was chosen since then stays
+        name = given.name if origin == "upload" else ""
+        data, number = given.getvalue(), given.file_id
+        _look_at(Source(data, words, origin=origin, name=name, file_id=number))
+
+
+def _look_at(chosen: Source | None) -> None:
+    """From now on this is the image. Of one that somebody gave before nothing stays in memory."""
+    before = st.session_state.pop(_KEY, None)
+    if chosen is not None:
+        st.session_state[_KEY] = chosen
+    if before is None or not before.file_id:
+        return
+    context = get_script_run_ctx()
+    # All that a session caches was worked out from an image.
+    clear_session_data_cache(context.session_id)
+    clear_session_resource_cache(context.session_id)
+    if isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_file(context.session_id, before.file_id)
+    if chosen is None or chosen.origin != before.origin:  # else its widget holds the new one
+        emptied = st.session_state.setdefault(_EMPTIED, {})
+        emptied[before.origin] = emptied.get(before.origin, 0) + 1
+
+
+def _widget(origin: str) -> str:
+    """The key of that widget. Only another key empties one."""
+    return f"{origin}-{st.session_state.get(_EMPTIED, {}).get(origin, 0)}"
 
 
 def _gallery() -> None:
@@ -130,17 +176,14 @@ def _gallery() -> None:
 
 def _take_sample(number: int) -> None:
     sample = samples()[number]
-    st.session_state[_KEY] = Source(
-        sample.png,
-        f"the sample “{sample.name}”",
-        remark="This picture was drawn by arithmetic. It is neither a photograph nor AI-generated, "
-        "so “can't tell” is the right answer. Any other one is a mistake, however sure it sounds.",
+    remark = (
+        "This picture was drawn by arithmetic. It is neither a photograph nor AI-generated, so "
+        "“can't tell” is the right answer. Any other one is a mistake, however sure it sounds."
     )
+    _look_at(Source(sample.png, f"the sample “{sample.name}”", remark=remark))
 
 
 def _take_random(data) -> None:
     drawn = data_source.draw(data, np.random.default_rng())
-    st.session_state[_KEY] = Source(
-        drawn.data, "a random CIFAKE test image", drawn.label, drawn.class_word
-    )
+    _look_at(Source(drawn.data, "a random CIFAKE test image", drawn.label, drawn.class_word))
     st.session_state.pop("show_truth", None)

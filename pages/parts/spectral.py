@@ -11,7 +11,7 @@ from cifake_core import render
 from cifake_core.explain_spectral import BandEffects, remove_band, spectral_occlusion
 from cifake_core.labels import FAKE, REAL
 from cifake_core.pipeline import Analysis, Detector
-from pages.parts import engine, pictures
+from pages.parts import engine, pictures, raw_reading
 from pages.parts.words import LABEL_COLOURS, percent
 
 BANDS = 8
@@ -23,6 +23,10 @@ def show(analysis: Analysis, model: Detector) -> None:
         "A picture is a sum of patterns, from broad shapes to fine grain. Here one kind is taken "
         "out at a time, everywhere in the picture, and the model answers again."
     )
+    if not raw_reading.wanted(analysis, "what it makes of each band"):
+        return
+    if not analysis.in_domain:
+        raw_reading.caution(analysis, model)
     pixels = analysis.opened.prepared.pixels
     sha256 = hashlib.sha256(pixels.tobytes()).hexdigest()
     effects = _effects(sha256, engine.key(model.card), pixels, model)

@@ -10,12 +10,29 @@ import streamlit as st
 
 from cifake_core.artifacts import Card
 from cifake_core.catalogue import dig
-from cifake_core.explain import METHOD_WORDS
 from pages.parts import evidence, plots
-from pages.parts.heatmap_evidence import FILE, Rows, of, rows
+from pages.parts.heatmap_evidence import (
+    BASELINES,
+    FILE,
+    WORDS,
+    Rows,
+    about,
+    about_patches,
+    counted,
+    nothing_shown,
+    of,
+    pointing,
+    rows,
+)
 from pages.parts.plots import Line
 
-WORDS = {str(method): words for method, words in METHOD_WORDS.items()}
+OUTCOMES = {True: "passes", False: "fails", None: "undecided"}
+LEGEND = (
+    "**Forgets**: passes if the map changes when the model forgets all it learned. **Hits**: how "
+    "often the strongest spot lies in the patch, where that turned the likelier side; "
+    "**Reversed**: where it reversed the verdict. **Order**: by how many points the method's "
+    "deletion and insertion curves beat a random order."
+)
 RANDOM, EDGES = "random order", "edge detector"
 VIEWS = {"Deletion and insertion": "curves", "Forgetting": "randomised", "Cross-check": "quantus"}
 
@@ -34,19 +51,50 @@ def show(card: Card) -> None:
     parts = {part: rows(found, part) for part in ("planted", "curves", "randomised")}
     methods = [m for m in WORDS if any(m in part for part in parts.values())]
     shown = methods + [b for b in BASELINES if b in parts["planted"]]
+    named = [(WORDS | BASELINES)[m] for m in shown]
+    st.markdown(about_patches(found, parts["planted"]))
+    if said := nothing_shown(parts["planted"]):
+        st.warning(said, icon=":material/warning:")
+    # Few words, so that the outcome of every test is in sight on a phone.
     st.table(
         {
-            "Method": [(WORDS | BASELINES)[m] for m in shown],
-            "Hits the patch that turned the answer": [hits(parts["planted"].get(m)) for m in shown],
-            "Its mass in that patch": [mass(parts["planted"].get(m)) for m in shown],
-            "Beats a random order by": [gap(parts["curves"].get(m)) for m in shown],
-            "Beats an edge detector by": [gap(parts["curves"].get(m), "over_edges") for m in shown],
-            "Like before when all is forgotten": [left(parts["randomised"].get(m)) for m in shown],
+            "Method": named,
+            "Forgets": [outcome(parts["randomised"].get(m)) for m in shown],
+            **{
+                title: [share(parts["planted"].get(m), part) for m in shown]
+                for part, title in (("changed", "Hits"), ("reversed", "Reversed"))
+            },
+            "Order": [points(parts["curves"].get(m)) for m in shown],
         },
         border="horizontal",
         hide_index=True,
         alt=f"How true the heatmaps of {card.name} are, a row for each method",
     )
+    st.caption(LEGEND)
+    with st.expander("All figures, with their intervals"):
+        st.table(
+            {
+                "Method": named,
+                **{
+                    title: [hits(parts["planted"].get(m), part) for m in shown]
+                    for part, title in (
+                        ("changed", "Hits the patch that turned the likelier side"),
+                        ("reversed", "… that reversed the verdict"),
+                    )
+                },
+                "Its mass in the patch": [mass(parts["planted"].get(m)) for m in shown],
+                "Beats a random order by": [gap(parts["curves"].get(m)) for m in shown],
+                "Beats an edge detector by": [
+                    gap(parts["curves"].get(m), "over_edges") for m in shown
+                ],
+                "Like before when all is forgotten": [
+                    left(parts["randomised"].get(m)) for m in shown
+                ],
+            },
+            border="horizontal",
+            hide_index=True,
+            alt=f"The same of {card.name} with intervals and numbers of images",
+        )
     limit = (evidence.read(FILE) or {}).get("changes_below")
     for method in methods:
         st.markdown(f"- {sentence(method, parts, limit)}")
@@ -68,14 +116,33 @@ def show(card: Card) -> None:
         show_cross_check(found)
 
 
-def hits(row: dict | None) -> str:
-    share, interval = (dig(row, "changed", k) for k in ("hit_share", "hit_interval_95"))
-    return "–" if share is None else f"{share:.0%} ({interval[0]:.0%} to {interval[1]:.0%})"
+def outcome(row: dict | None) -> str:
+    """Of the test of forgetting, in a word."""
+    return "–" if row is None else OUTCOMES[row["passes"]]
+
+
+def share(row: dict | None, part: str) -> str:
+    found = dig(row, part, "hit_share")
+    return "–" if found is None else f"{found:.0%}"
+
+
+def points(row: dict | None) -> str:
+    """By how much a method's order of pixels beats a random one."""
+    both = dig(row, "over_random", "both", "mean")
+    return "–" if both is None else f"{100 * both:+.1f}"
+
+
+def hits(row: dict | None, part: str) -> str:
+    found = dig(row, part) or {}
+    if found.get("hit_share") is None:
+        return "–"
+    low, high = found["hit_interval_95"]
+    return f"{found['hit_share']:.0%} ({low:.0%} to {high:.0%}) of {counted(found)}"
 
 
 def mass(row: dict | None) -> str:
-    share = dig(row, "changed", "mass_share")
-    return "–" if share is None else f"{share:.0%}"
+    found = dig(row, "changed", "mass_share")
+    return "–" if found is None else f"{found:.0%}"
 
 
 def gap(row: dict | None, over: str = "over_random") -> str:
@@ -88,7 +155,7 @@ def left(row: dict | None) -> str:
         return "–"
     low, high = dig(row, "rest", "interval_95") or (None, None)
     between = "" if low is None else f" ({low:.2f} to {high:.2f})"
-    said = {True: "passes", False: "fails", None: "undecided"}[row["passes"]]
+    said = OUTCOMES[row["passes"]]
     both = dig(row, "rest", "n")  # images for which there are two maps to compare
     count = f"n={row['n']}" if both in (None, row["n"]) else f"n={both} of {row['n']}"
     return f"{_rest(row):.2f}{between}, {said}, {count}"
@@ -100,86 +167,26 @@ def _rest(row: dict) -> float:
 
 
 def sentence(method: str, parts: dict[str, Rows], limit: float | None) -> str:
-    """What the figures of one method mean, in one sentence."""
-    said = []
-    planted = parts["planted"]
-    changed, reverse = (dig(planted.get(method), part) or {} for part in ("changed", "reversed"))
-    if changed.get("hit_share") is not None:
-        said.append(
-            f"points into the patch {changed['hit_share']:.0%} of the time where it turned "
-            f"the likelier side (n={changed['n']})"
-        )
-        if reverse.get("hit_share") is not None:
-            said[-1] += f" and {reverse['hit_share']:.0%} where it reversed the verdict "
-            said[-1] += f"(n={reverse['n']})"
-        others = {w: dig(planted.get(b), "changed", "hit_share") for b, w in BASELINES.items()}
-        if blind := {w: share for w, share in others.items() if share is not None}:
-            word = max(blind, key=blind.get)
-            other = next(b for b, w in BASELINES.items() if w == word)
-            # Apart only if the intervals are: the same images are behind both.
-            beats = changed["hit_interval_95"][0] > planted[other]["changed"]["hit_interval_95"][1]
-            said[-1] += (
-                f", {'more often' if beats else 'not clearly more often'} than {word.lower()} "
-                f"would ({blind[word]:.0%})"
-            )
+    """What the figures of one method mean: a short sentence for each test."""
+    said = pointing(method, parts["planted"])
     if both := dig(parts["curves"].get(method), "over_random", "both"):
         low, high = both["interval_95"] or (0, 0)
         word = "better than" if low > 0 else "worse than" if high < 0 else "no better than"
-        said.append(f"it orders pixels {word} chance")
+        said.append(f"It orders pixels {word} chance.")
     if row := parts["randomised"].get(method):
-        rest = _rest(row)
         said.append(
             {
-                True: "and it changes when the model forgets, as it should",
-                None: f"and whether it changes enough when the model forgets ({rest:.2f}, limit "
-                f"{limit}) is not clear from so few images",
-                False: f"but its maps still resemble the first ones ({rest:.2f}, limit {limit}) "
-                "when the model has forgotten everything, so part of what it shows is not what "
-                "was learned",
+                True: "It changes when the model forgets, as it should.",
+                None: "Whether it changes enough when the model forgets is not clear from so few "
+                f"images ({_rest(row):.2f}, limit {limit}).",
+                False: "Its maps still resemble the first ones when the model has forgotten "
+                f"everything ({_rest(row):.2f}, limit {limit}), so part of what it shows is not "
+                "what was learned.",
             }[row["passes"]]
         )
-    return f"**{WORDS[method]}** {'; '.join(said)}."
+    return f"**{WORDS[method]}.** {' '.join(said)}"
 
 
-def about(found: dict[str, Any], planted: Rows) -> str:
-    """Where the figures come from, and what chance would score."""
-    chance = dig(found, "planted", "chance", "changed") or {}
-    near = {WORDS[m]: dig(r, "changed", "near_share") for m, r in planted.items() if m in WORDS}
-    near = {name: value for name, value in near.items() if value is not None}
-    parts = []
-    if chance.get("hit") is not None:
-        parts.append(
-            f"Of {found['planted']['n']:,} composites of validation images, the patch turned the "
-            f"likelier side in {chance['n']:,}; a point at random would hit {chance['hit']:.0%} of "
-            f"those, and a map that is the same everywhere has {chance['hit']:.0%} of its mass "
-            "there. The strongest edge often is the patch's own rim: a seam that no real picture "
-            "has."
-        )
-        parts.append(by_kind(planted))
-    if near:
-        best = max(near, key=near.get)
-        parts.append(f"Within one pixel of the patch the best is {best}, with {near[best]:.0%}.")
-    return " ".join(parts)
-
-
-def by_kind(planted: Rows) -> str:
-    """How the method that hits most fares with patches of either kind."""
-    found = {WORDS[m]: dig(r, "changed") or {} for m, r in planted.items() if m in WORDS}
-    found = {w: f for w, f in found.items() if f.get("hit_share") is not None}
-    if not found:
-        return ""
-    name = max(found, key=lambda w: found[w]["hit_share"])
-    fake, real = (dig(found[name], "by_patch", label) or {} for label in ("FAKE", "REAL"))
-    if fake.get("hit_share") is None or real.get("hit_share") is None:
-        return ""
-    return (
-        f"{name}, which hits most, hits {fake['hit_share']:.0%} of the {fake['n']} AI-generated "
-        f"patches in photographs and {real['hit_share']:.0%} of the {real['n']} photographed "
-        "patches in AI-generated images."
-    )
-
-
-BASELINES = {"centre": "Always the middle", "edges": "The strongest edge"}
 BLIND = {
     "centre": "is a blob that sees no image and knows no model. Patches often cover the middle, so "
     "a method has to beat it.",
@@ -282,5 +289,6 @@ def show_cross_check(found: dict[str, Any]) -> None:
     st.caption(
         "The same maps and images, judged by this program and by "
         + " and ".join(f"{name} {number}" for name, number in versions.items())
-        + ". In this check deleted pixels turn black, as Quantus does it."
+        + ". In this check deleted pixels turn black, as Quantus does it, and insertion begins "
+        "with a black image."
     )

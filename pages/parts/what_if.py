@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -13,13 +12,20 @@ from cifake_core import pipeline, render, what_if
 from cifake_core.artifacts import Card
 from cifake_core.calibration import Verdict
 from cifake_core.errors import ArtifactError
-from cifake_core.explain import Heatmap, Method
-from cifake_core.labels import FAKE, REAL
 from cifake_core.perturb import FILLS
 from cifake_core.pipeline import Analysis, Detector
 from cifake_core.what_if import Change, Cover
-from pages.parts import engine, pictures, plots, stability
-from pages.parts.words import ANSWER_WORDS, HEADLINES, TARGETS, percent
+from pages.parts import (
+    engine,
+    pictures,
+    plots,
+    raw_reading,
+    stability,
+    what_if_heatmaps,
+    what_if_plots,
+)
+from pages.parts.what_if_heatmaps import sha256
+from pages.parts.words import ANSWER_WORDS, HEADLINES, percent
 
 KEEP = {"persist_state": "session"}
 NOTHING = "Nothing"
@@ -55,22 +61,30 @@ def show(analysis: Analysis, model: Detector) -> None:
     cover = choose_cover(size)
     changed = pixels[None] if change is None else change.apply(pixels[None], setting)
     after = cover.apply(changed)[0] if cover else changed[0]
-    p_fake = curve(pixels, model.card, change, cover)
+    p_fake, strange = curve(pixels, model.card, change, cover, gated=True)
     now = 1 + (change.settings.index(setting) if change else 0)
     before, native = (analysis.verdict, analysis.doubts), analysis.opened.prepared.native
-    show_readings(
-        (pixels, after),
-        (p_fake[0], p_fake[now]),
-        (before, answer(after, model.card)[1:] if native else before),
-    )
+    readings = st.container()
+    raw = raw_reading.wanted(analysis, "its readings and the curve along the slider")
+    with readings:
+        show_readings(
+            (pixels, after),
+            (p_fake[0], p_fake[now]) if raw else None,
+            (before, answer(after, model.card)[1:] if native else before),
+        )
+    if raw and not analysis.in_domain:
+        raw_reading.caution(analysis, model)
     everybody = st.toggle("Ask every model", key="what_if_all", **KEEP)
-    asked = (pixels, after, native, change, cover, model.card.name)
+    asked = (pixels, after, native, change if raw else None, cover, model.card.name)
     answers = ask_all(*asked) if everybody else {}
-    if change:
-        show_curve(change, setting, p_fake, model.card, answers, cover is not None)
+    if change and raw:
+        judged = (p_fake, model.card.calibration, strange if native else None)
+        show_curve(
+            what_if_plots.Along(change, *judged, cover is not None), setting, model.card, answers
+        )
     if everybody:
-        show_table(answers, model.card.name)
-    show_heatmaps(pixels, after, model, FAKE if p_fake[0] >= 0.5 else REAL)
+        show_table(answers, model.card.name, raw)
+    what_if_heatmaps.show(pixels, after, model, analysis.leans_to)
     if analysis.in_domain and analysis.stability is not None:
         st.header("Does it hold under tiny changes?", anchor=False)
         stability.show(analysis.stability)
@@ -99,13 +113,19 @@ def choose_cover(size: int) -> Cover | None:
     return Cover(left, top, right - left, bottom - top, fill)
 
 
-def curve(pixels: np.ndarray, card: Card, change: Change | None, cover: Cover | None) -> np.ndarray:
-    """As :func:`cifake_core.what_if.curve`, kept in the session; may raise ArtifactError."""
+def curve(
+    pixels: np.ndarray, card: Card, change: Change | None, cover: Cover | None, gated: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """As :func:`cifake_core.what_if.judged` or, with None, ``curve`` there; kept in the session.
+
+    May raise ArtifactError.
+    """
     return _curve(
         sha256(pixels),
         engine.key(card),
         change and (change.name, change.settings),
         cover,
+        gated,
         card,
         pixels,
         change,
@@ -114,14 +134,19 @@ def curve(pixels: np.ndarray, card: Card, change: Change | None, cover: Cover | 
 
 @st.cache_data(scope="session", max_entries=128, show_spinner=False)
 def _curve(
-    sha256: str, key: str, change: tuple | None, cover: Cover | None, _card, _pixels, _change
-) -> np.ndarray:
-    model = pipeline.load(_card.name)
-    return what_if.curve(model.engine.logits, _card.calibration, _pixels, _change, cover)
-
-
-def sha256(pixels: np.ndarray) -> str:
-    return hashlib.sha256(pixels.tobytes()).hexdigest()
+    sha256: str,
+    key: str,
+    change: tuple | None,
+    cover: Cover | None,
+    gated: bool,
+    _card,
+    _pixels,
+    _change,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    model, rest = pipeline.load(_card.name), (_card.calibration, _pixels, _change, cover)
+    if gated:
+        return what_if.judged(model.engine, model.gate, *rest)
+    return what_if.curve(model.engine.logits, *rest), None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +182,11 @@ def ask_all(
         else:
             try:
                 line_of = change if name == picked else thinned  # that one is there already
-                line = curve(pixels, card, line_of, cover)[1:]
+                line, _ = curve(pixels, card, line_of, cover, gated=name == picked)
                 said = [answer(p, card, thorough=False)[:2] for p in (pixels, after)]
                 if not native:
                     said = [(p_fake, Verdict.UNCERTAIN) for p_fake, _ in said]
-                found[name] = Answer(*said, line_of, line)
+                found[name] = Answer(*said, line_of, line[1:])
                 pipeline.load(picked)  # so that it is not the one that leaves memory
             except ArtifactError as error:
                 found[name] = str(error)
@@ -184,12 +209,15 @@ def _answer(
 
 def show_readings(
     images: tuple[np.ndarray, np.ndarray],
-    readings: tuple[float, float],
+    readings: tuple[float, float] | None,
     answers: tuple[tuple[Verdict, Sequence[str]], tuple[Verdict, Sequence[str]]],
 ) -> None:
     """Both images with the answers the app gives, and why it gives none."""
-    for column, title, pixels, p, (verdict, _) in zip(
-        st.columns(2, wrap=False), ("As it is", "Changed"), images, readings, answers, strict=True
+    said = (None, None)
+    if readings:
+        said = [f"the model's reading: {percent(p)} AI-generated" for p in readings]
+    for column, title, pixels, caption, (verdict, _) in zip(
+        st.columns(2, wrap=False), ("As it is", "Changed"), images, said, answers, strict=True
     ):
         with column:
             st.markdown(f"{title}  \n**{HEADLINES[verdict]}**")
@@ -197,39 +225,47 @@ def show_readings(
                 pictures.url(render.enlarge(pixels)),
                 width="stretch",
                 alt=f"{title}: the {len(pixels)}x{len(pixels)} pixels that the model sees",
-                caption=f"the model's reading: {percent(p)} AI-generated",
+                caption=caption,
             )
     (_, first), (_, second) = answers
     if first == second:
         whys = {"Why no answer to either": first}
     else:
         whys = {"Why none to the image as it is": first, "Why none to the changed image": second}
+    shown = " The reading under the picture is what the model makes of it all the same."
     for why, doubts in whys.items():
-        if doubts:
-            st.caption(
-                f":material/help: {why}: {' '.join(doubts)} The reading under the picture is what "
-                "the model makes of it all the same."
-            )
+        if not doubts:
+            continue
+        reason = f":material/help: {why}: {' '.join(doubts)}"
+        if doubts is second and has_lost_traces(second) and not has_lost_traces(first):
+            reason += " Here it was the change made on this page: it wiped those traces out."
+        st.caption(f"{reason}{shown if readings else ''}")
     if np.array_equal(*images):
         st.caption("At this setting no pixel is changed.")
 
 
-def show_curve(
-    change: Change,
-    setting: float,
-    p_fake: np.ndarray,
-    card: Card,
-    answers: Mapping[str, Answer | str],
-    covered: bool,
-) -> None:
-    from pages.parts import what_if_plots
+def has_lost_traces(doubts: Sequence[str]) -> bool:
+    """Whether one is the gate's sentence on the traces of the data set's compression."""
+    return any("traces" in doubt for doubt in doubts)
 
+
+def show_curve(
+    along: what_if_plots.Along, setting: float, card: Card, answers: Mapping[str, Answer | str]
+) -> None:
     st.header("Where does it flip?", anchor=False)
-    said = what_if_plots.flip_words(change, p_fake, card.calibration, covered)
+    said = what_if_plots.flip_words(along)
     st.markdown(said)
+    answered = along.strange is not None
+    if answered and along.strange[1:].any():
+        # Most changes make an image strange: what they do to the model itself is seen here alone.
+        readings = what_if_plots.flip_words(replace(along, strange=None))
+        st.markdown(f"By the readings alone, however strange the image is: {readings}")
     st.caption(
-        "The curve shows readings, by the thresholds alone. The answer above may be “can't tell” "
-        "all the same: many changes leave an image unlike those that the model learned from."
+        "Along the slider the model's thresholds and its sense for strange images give the answer. "
+        "Tiny changes, which can take an answer away, too, are tried for the two pictures above "
+        "alone."
+        if answered
+        else "Only readings: an image of this size gets no answer, however it is changed."
     )
     others = {
         name: (answer.change.settings, answer.curve)
@@ -238,19 +274,19 @@ def show_curve(
     }
     ink = st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
     plots.show(
-        what_if_plots.figure(
-            change, setting, p_fake, card.calibration, others, list(engine.cards()), ink
-        ),
+        what_if_plots.figure(along, setting, others, list(engine.cards()), ink),
         "what-if-curve",
-        f"Probability of AI-generated by {card.name} along {change.title}. {said}",
-        f"Each mark is one strength, judged by {card.name}; the ring is yours. Shaded, from below: "
-        "where it says real, can't tell and AI-generated. Dotted: the image as it is. Upright "
-        "line: the setting that changes least."
+        f"Probability of AI-generated by {card.name} along {along.change.title}. {said}",
+        f"Each mark is one strength, judged by {card.name}; the ring is yours. Hollow: no answer"
+        f"{', because the image is unlike those of CIFAKE' if answered else ''}. Triangle and "
+        f"dashed line: from here on the {along.noun} is another, by its colour. Shaded, from "
+        "below: where the reading is real, can't tell and AI-generated. Dotted: the image as it "
+        "is. Upright line: the setting that changes least."
         + (" Without marks: the other models, whose zones differ." if others else ""),
     )
 
 
-def show_table(answers: Mapping[str, Answer | str], picked: str) -> None:
+def show_table(answers: Mapping[str, Answer | str], picked: str, raw: bool) -> None:
     rows = []
     for name, found in answers.items():
         row = {"Model": f"**{name}**, picked" if name == picked else name}
@@ -258,79 +294,10 @@ def show_table(answers: Mapping[str, Answer | str], picked: str) -> None:
             row |= {"As it is": f":material/error: {found}", "Changed": "–"}
         else:
             for title, (p, verdict) in (("As it is", found.before), ("Changed", found.after)):
-                row[title] = f"{ANSWER_WORDS[verdict]} (reading {percent(p)})"
+                row[title] = ANSWER_WORDS[verdict] + (f" (reading {percent(p)})" if raw else "")
         rows.append(row)
     st.table(rows, border="horizontal", hide_index=True, alt="Every model's readings, a row each")
     st.caption(
-        "Each model's answer by its own thresholds and gate, and in brackets its reading. Tiny "
-        "changes are tried for the picked model alone, above."
-    )
-
-
-def show_heatmaps(before: np.ndarray, after: np.ndarray, model: Detector, leans_to: int) -> None:
-    st.header("Where does it look?", anchor=False)
-    target = st.segmented_control(
-        "Evidence for",
-        list(TARGETS),
-        format_func=lambda t: f"Why {TARGETS[t]}?",
-        default=leans_to,
-        required=True,
-        key=f"what_if_target-{model.card.name}-{sha256(before)}",
-    )
-    maps = [heatmap(pixels, model, target) for pixels in (before, after)]
-    if None in maps:
-        if engine.load_heatmaps(model).done():
-            st.caption(":material/error: TensorFlow could not be loaded, so there is no heatmap.")
-        else:
-            _wait_for_tensorflow(model.card.name)
-        return
-    # One scale for both, so that fading evidence is seen to fade.
-    peaks = [float(m.values.max()) for m in maps]
-    if max(peaks) <= 0:
-        st.info(
-            f"Nothing speaks for {TARGETS[target]} in either image, so there is nothing to draw.",
-            icon=":material/do_not_disturb_on:",
-        )
-        return
-    for column, title, pixels, found, peak in zip(
-        st.columns(2, wrap=False),
-        ("As it is", "Changed"),
-        (before, after),
-        maps,
-        peaks,
-        strict=True,
-    ):
-        share = f"{peak / max(peaks):.0%}"
-        column.image(
-            pictures.url(render.overlay(pixels, found.values / max(peaks), 0.55)),
-            width="stretch",
-            alt=f"{title}: heatmap, evidence for {TARGETS[target]}; its peak is {share}",
-            caption=f"{title}: peak {share}",
-        )
-    pictures.scale("100 %, the strongest evidence in either image")
-
-
-def heatmap(pixels: np.ndarray, model: Detector, target: int) -> Heatmap | None:
-    """CAM where the model has it, which needs no TensorFlow; else Grad-CAM, None until it can be.
-
-    One method for both images: CAM and Grad-CAM differ by a factor.
-    """
-    if not model.engine.has_cam and not model.explainer_ready:
-        return None
-    method = Method.CAM if model.engine.has_cam else Method.GRADCAM
-    return _heatmap(sha256(pixels), engine.key(model.card), method, target, pixels, model)
-
-
-@st.cache_data(scope="session", max_entries=32, show_spinner=False)
-def _heatmap(sha256: str, key: str, method: Method, target: int, _pixels, _model) -> Heatmap:
-    return _model.heatmap(_pixels, method, target)
-
-
-@st.fragment(run_every=1.0)
-def _wait_for_tensorflow(name: str) -> None:
-    if engine.load_heatmaps(engine.detector(name)).done():
-        st.rerun()
-    st.caption(
-        ":material/hourglass_top: Heatmaps of this model need TensorFlow, which is loading; they "
-        "appear here by themselves."
+        f"Each model's answer by its own thresholds and gate{', in brackets its reading' * raw}. "
+        "Tiny changes are tried for the picked model alone, above."
     )

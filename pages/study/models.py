@@ -27,6 +27,14 @@ VIEWS = {
 }
 
 
+FAR_FROM_TRUTH = (
+    ("ece_p_fake", "ECE of p_fake"),
+    ("ece", "ECE of confidence"),
+    ("brier", "Brier score"),
+    ("nll", "NLL"),
+)
+
+
 def show_results(models: Models) -> None:
     tests = [dig(m.evidence, "test") for m in models]
     official = [dig(t, "official") for t in tests]
@@ -50,7 +58,8 @@ def show_results(models: Models) -> None:
         "Average precision": row(official, ("average_precision",), ".4f"),
         "F1, AI-generated": row(official, ("fake", "f1"), ".4f"),
         "F1, real": row(official, ("real", "f1"), ".4f"),
-        "ECE (calibration error)": row(official, ("ece",), ".4f"),
+        "ECE (calibration error) of p_fake": row(official, ("ece_p_fake",), ".4f"),
+        "ECE of confidence": row(official, ("ece",), ".4f"),
         "Answered, not “can't tell”": row(official, ("with_gate", "answered_share"), ".1%"),
         "Accuracy when answered": row(official, ("with_gate", "accuracy_answered"), ".2%"),
         "Parameters": [
@@ -72,7 +81,7 @@ def show_results(models: Models) -> None:
         },
         **{
             f"{word}{when}": row(official, (*path, key), ".4f")
-            for key, word in (("ece", "ECE"), ("brier", "Brier score"), ("nll", "NLL"))
+            for key, word in FAR_FROM_TRUTH
             for when, path in (("", ()), (" before calibration", ("before_calibration",)))
         },
         "Accuracy before calibration": row(official, ("before_calibration", "accuracy"), ".2%"),
@@ -137,6 +146,8 @@ if not models:
     )
 else:
     show_results(models)
+    if promised := views.guarantee(models):
+        st.markdown(f"**What an answer promises.** {promised}")
     if old := [m for m in models if m.problem]:
         st.info(
             f"In assets/evidence/, {'; '.join(m.problem for m in old)}, so the figures are those "
@@ -164,12 +175,19 @@ with st.expander("How to read this"):
   wrongly accused. **AUROC**, the area under it, is the chance that an AI-generated image gets a
   higher probability than a photograph: 0.5 is a coin flip, 1 is perfect. **Average precision** is
   the area under the other curve.
-- **Calibrated** means that the probabilities can be taken at their word: of all images with 80 %,
-  about 80 of 100 are AI-generated. **ECE** is the mean gap between sureness and being right; 0 is
-  best. **Brier score** and **NLL** punish every probability for its distance from the truth, NLL
-  very hard where it was sure and wrong; 0 is best. Calibration stretches the model's raw score and
-  shifts the point at which it is undecided, which is why accuracy changes with it. It and the
-  thresholds were chosen on validation images, never on test images.
+- A probability can be **taken at its word** if of all images with 80 % about 80 of 100 are
+  AI-generated. No model manages that everywhere; the view “Confidence” shows where each is
+  off. **ECE** is how far it is off on average, 0 is best. That **of p_fake** sorts the images by
+  the probability of AI-generated, the number that the pages show. That **of confidence**, which
+  others mostly report, sorts them by how sure the model is of the likelier side, and asks how often
+  it is right: a model that leans to one side can look better there, as gaps on the two sides make
+  up for each other. **Brier score** and **NLL** punish every probability for its distance from the
+  truth, NLL very hard where it was sure and wrong; 0 is best.
+- **Calibration** stretches the model's raw score and shifts the point at which it is undecided,
+  which is why accuracy changes with it. It and the thresholds were chosen on validation images,
+  never on test images. A model calibrated on damaged images finds more of those; of
+  unchanged ones its probabilities lean to one side in the middle; the view “Confidence” says how
+  far.
 - **Turned round by a tiny change**: the page also says “can't tell” if a change that means nothing
   to a person would turn the verdict into its opposite. Test images drawn at random were tried.
 - **Promise**: the two thresholds are set so that a wrong verdict is rare for each kind of image by

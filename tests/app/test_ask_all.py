@@ -126,17 +126,20 @@ def test_all_answers_stand_in_a_table_and_a_plot(app):
     assert "The models disagree: 1 says real, 1 says AI-generated, 1 can't tell." in words(app)
     found = rows(app)
     # 1 / (1 + exp(bias))
-    assert found["**lens**, picked"][1:] == ["4.7 %", "real", "10.0 % and 90.0 %"]
-    assert found["paper_cnn"][1:] == ["95.3 %", "AI-generated", "10.0 % and 90.0 %"]
-    assert found["resnet50"][1:] == ["45.0 %", "real", "10.0 % and 90.0 %"]
+    assert found["**lens**, picked"][1:] == ["4.7 %", "10.0 to 90.0 %"]
+    assert found["paper_cnn"][1:] == ["95.3 %", "10.0 to 90.0 %"]
+    assert found["resnet50"][1:] == ["45.0 %", "10.0 to 90.0 %"]
     assert "AI-generated" in found["paper_cnn"][0]
     assert "Can't tell" in found["resnet50"][0]
+    assert found["resnet50"][0].endswith(": not sure enough")
     (plot,) = app.get("plotly_chart")
     assert "paper_cnn 95.3 %, AI-generated" in plot.proto.alt
     # One that says the opposite takes the verdict away, with its name.
     assert "Can't tell" in app.header[0].value
     assert "`paper_cnn` says the opposite" in app.warning[0].value
-    assert "Why `resnet50` can't tell: The evidence for either answer is too thin" in words(app)
+    assert found["**lens**, picked"][0].startswith("by itself: ")
+    assert "Real" in found["**lens**, picked"][0]
+    assert "Why `resnet50` can't tell: 55.0 % for real is not enough for an answer" in words(app)
     # It stays on for the next image.
     press(app, "Rings")
     assert len(rows(app)) == 3
@@ -148,6 +151,7 @@ def test_models_that_only_hold_back_leave_the_verdict(app, models):
     app.toggle(key="ask_all").set_value(True).run()
     assert "photograph" in app.header[0].value
     assert "models disagree" not in words(app)
+    assert "by itself" not in rows(app)["**lens**, picked"][0]
 
 
 def test_a_large_image_gets_no_verdict_of_any(app):
@@ -155,7 +159,8 @@ def test_a_large_image_gets_no_verdict_of_any(app):
     app.toggle(key="ask_all").set_value(True).run()
     assert "None of the 3 models can tell." in words(app)
     assert "not of the kind that the models judge" in words(app)
-    assert all("Can't tell" in row[0] for row in rows(app).values())
+    assert all(row[0].endswith(": not its kind of image") for row in rows(app).values())
+    assert "by itself" not in rows(app)["**lens**, picked"][0]
     assert not app.get("plotly_chart")
 
 
@@ -167,7 +172,7 @@ def test_what_only_one_model_finds_strange_costs_only_its_probability(app, monke
     def strict(name):
         model = load(name)
         if name == "paper_cnn":
-            gate = replace(model.gate, thresholds=(0.0, 1e9, 1e9))
+            gate = replace(model.gate, thresholds=(0.0, *[1e9] * 3))
             monkeypatch.setattr(model, "gate", gate)
         return model
 
@@ -176,8 +181,8 @@ def test_what_only_one_model_finds_strange_costs_only_its_probability(app, monke
     app.toggle(key="ask_all").set_value(True).run()
     assert not app.exception
     found = rows(app)
-    assert found["paper_cnn"][1:3] == ["–", "–"]
-    assert found["**lens**, picked"][1:3] == ["4.7 %", "real"]
+    assert found["paper_cnn"][1] == "–"
+    assert found["**lens**, picked"][1] == "4.7 %"
     assert "Why `paper_cnn` can't tell: All images of the data set were saved" in words(app)
     (plot,) = app.get("plotly_chart")
     assert "paper_cnn" not in plot.proto.alt
@@ -193,7 +198,7 @@ def test_a_damaged_model_says_so_in_its_row(app, models, file):
     found = rows(app)
     assert len(found) == 3
     assert {"model.onnx": "is damaged", "card.json": "not readable"}[file] in found["paper_cnn"][0]
-    assert found["paper_cnn"][1:] == ["–"] * 3
+    assert found["paper_cnn"][1:] == ["–"] * 2
 
 
 def test_a_damaged_model_that_is_picked_leaves_the_picker(app, models):

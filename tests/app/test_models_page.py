@@ -224,6 +224,8 @@ def test_missing_training_curve_is_a_sentence(start, three):
     assert "training curve of resnet50" in app.info[0].value
     assert {t["name"] for t in charts(app)[0]["data"]} == {"lens", "paper_cnn"}
     assert "A remark on the training." in words(app)
+    assert "- paper_cnn: Stopped early." in words(app)
+    assert "lens: Stopped early." not in words(app)
 
 
 def test_ablations_are_shown_where_they_were_measured(start, three):

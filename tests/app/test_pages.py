@@ -1,16 +1,21 @@
 """Every page run by Streamlit's own AppTest, without a browser."""
 
+import base64
+import io
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import encoders
 import hostile
+import numpy as np
 import pytest
 import streamlit as st
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from cifake_core import pipeline
+from cifake_core import images, pipeline, render
 from cifake_core.artifacts import read_card
 from cifake_core.calibration import Verdict
 from cifake_core.explain import Method
@@ -72,7 +77,10 @@ def test_the_raw_reading_of_a_strange_image_is_behind_a_click(app):
 @pytest.mark.parametrize(
     ("thresholds", "reason"),
     [
-        ({"real_to": 0.0, "fake_from": 1.0}, "The evidence for either answer is too thin: this"),
+        (
+            {"real_to": 0.0, "fake_from": 1.0},
+            " % for real is not enough for an answer: this model needs",
+        ),
         ({}, "means nothing to a person turns the verdict round: mirrored, JPEG 90."),
     ],
     ids=["thin", "shaky"],
@@ -93,7 +101,8 @@ def test_cant_tell_comes_with_its_reason(app, monkeypatch, thresholds, reason):
 def test_what_an_answer_promises_is_said(app):
     press_sample(app.run(), "Clouds")
     error = read_card("lens").raw["calibration"]["promised_error"]
-    assert f"at most 1 in {1 / error:.0f} is called AI-generated" in " ".join(words(app).split())
+    said = " ".join(words(app).split())
+    assert f"Of {1 / error:.0f} real photographs like those of CIFAKE at most about one is" in said
 
 
 def test_the_stability_of_a_verdict_is_shown(app):
@@ -107,6 +116,37 @@ def test_large_image_is_told_about_its_size(app):
     press_sample(app.run(), "Large sunset")
     assert "Can't tell" in app.header[0].value
     assert "reduced 15.0-fold" in words(app)
+
+
+def drawn(app) -> list:
+    """Every picture on the page as (H, W, 3) uint8, in order, with its caption."""
+    found = [picture for element in app.get("image") for picture in element.proto.imgs]
+    data = [base64.b64decode(picture.url.partition(",")[2]) for picture in found]
+    return [
+        (np.asarray(Image.open(io.BytesIO(png)).convert("RGB")), picture.caption)
+        for png, picture in zip(data, found, strict=True)
+    ]
+
+
+def test_a_picture_that_asks_to_be_turned_is_shown_upright_and_judged_as_stored(app):
+    stored = encoders.picture(32, 32)
+    data = encoders.png_array(stored, 2, encoders.chunk(b"eXIf", encoders.exif(6)))
+    app.run().file_uploader[0].upload("phone.png", data, "image/png").run()
+    assert not app.exception
+    assert [box.value for box in app.info].count(images.AS_STORED) == 1
+    (shown,) = [p for p, caption in drawn(app) if "turned or mirrored, as the file" in caption]
+    (seen,) = [p for p, caption in drawn(app) if caption.startswith("What the model sees")]
+    np.testing.assert_array_equal(shown, render.enlarge(np.rot90(stored, -1)))
+    np.testing.assert_array_equal(seen, render.enlarge(stored))
+    app.switch_page("pages/explain/what_if.py").run()
+    assert not app.exception
+    assert images.AS_STORED in [caption.value for caption in app.caption]
+
+
+def test_an_image_that_asks_for_no_turn_hears_nothing_of_it(app):
+    press_sample(app.run(), "Clouds")
+    assert images.AS_STORED not in words(app)
+    assert not [caption for _, caption in drawn(app) if "turned" in caption]
 
 
 def test_upload_then_hostile_upload_then_upload(app):

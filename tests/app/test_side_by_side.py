@@ -64,7 +64,15 @@ def test_all_methods_the_difference_and_the_bands(app):
     press_sample(app, "Large sunset")
     pipeline.load("lens").load_explainer().result()
     app.run()
-    assert "raw reading, not a verdict to rely on" in words(app)
+    assert "not a verdict to rely on" in words(app)
+    # What the model makes of each band is a reading: behind a click.
+    assert "would look like an answer" in words(app)
+    assert not app.get("plotly_chart")
+    assert "raw score" not in captions(app)
+    (raw,) = [toggle for toggle in app.toggle if toggle.key.startswith("raw-")]
+    raw.set_value(True).run()
+    assert "**It is not a verdict.**" in words(app)
+    assert "raw score" in captions(app)
     (control,) = [w for w in app.button_group if w.label == "Evidence for"]
     control.set_value(FAKE)
     pick(app, *Method)

@@ -39,7 +39,11 @@ def made_up(**changes) -> dict:
         hits = {"hit_share": share, "hit_interval_95": [share - 0.1, share + 0.1]}
         by_patch = {"FAKE": {"n": 30} | hits, "REAL": {"n": 10, "hit_share": share / 3}}
         more = {"near_share": share, "mass_share": share / 2, "by_patch": by_patch}
-        both = {"changed": {"n": 40} | hits | more, "reversed": {"n": 20} | hits}
+        sure = share - 0.05
+        one_way = {"hit_share": sure, "hit_interval_95": [sure - 0.15, sure + 0.15]} | {
+            "by_patch": {"FAKE": {"n": 20, "hit_share": sure}, "REAL": {"n": 0, "hit_share": None}}
+        }
+        both = {"changed": {"n": 40} | hits | more, "reversed": {"n": 20} | one_way}
         return {"method": method, "n": 100} | both
 
     def curves(method: str, both: float | None = None) -> dict:
@@ -92,6 +96,10 @@ def made_up(**changes) -> dict:
     return {"changes_below": 0.5, "models": [model | changes]}
 
 
+def planted_row(found: dict, method: str) -> dict:
+    return next(r for r in found["models"][0]["planted"]["rows"] if r["method"] == method)
+
+
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "explanations.json").write_text(json.dumps(made_up()))
@@ -101,30 +109,91 @@ def folder(tmp_path):
 def test_a_row_and_a_sentence_for_each_method(start, folder):
     app = start(folder)
     table = app.table[0].value
-    assert table.iloc[0].tolist() == [
+    assert table.iloc[0].tolist() == ["Grad-CAM", "passes", "75%", "70%", "+5.0"]
+    assert table.iloc[1].tolist() == ["SmoothGrad", "fails", "25%", "20%", "-5.0"]
+    assert table.iloc[2].tolist() == ["Always the middle", "–", "45%", "40%", "–"]
+    whole = app.table[1].value
+    assert whole.iloc[0].tolist() == [
         "Grad-CAM",
-        "75% (65% to 85%)",
+        "75% (65% to 85%) of 40 images (30 AI-generated patches, 10 photographed)",
+        "70% (55% to 85%) of 20 images (all AI-generated patches)",
         "38%",
         "+5.0 points, n=100",
         "+3.0 points, n=100",
         "0.05, passes, n=32",
     ]
-    assert table.iloc[1, 5] == "0.95, fails, n=32"
+    assert whole.iloc[1, 6] == "0.95, fails, n=32"
     said = words(app)
-    assert table.iloc[2].tolist()[:2] == ["Always the middle", "45% (35% to 55%)"]
     assert (
-        "**Grad-CAM** points into the patch 75% of the time where it turned the likelier side "
-        "(n=40) and 75% where it reversed the verdict (n=20), more often than always the middle "
-        "would (45%); it orders pixels better than "
-        "chance; and it changes when the model forgets, as it should." in said
+        "**Grad-CAM.** Where the patch turned the likelier side, it points into the patch in 75% "
+        "of 40 images (30 AI-generated patches, 10 photographed). That is clearly more than by "
+        "pointing at the middle always (45%). Where the patch reversed the verdict, it does in 70% "
+        "of 20 images (all AI-generated patches). That is not clearly more than by pointing at the "
+        "middle always (40%). It orders pixels better than chance. It changes when the model "
+        "forgets, as it should." in said
     )
-    assert "25% where it reversed the verdict (n=20), not clearly more" in said
-    assert "worse than chance; but its maps still resemble the first ones (0.95, limit 0.5)" in said
-    assert "a point at random would hit 16% of those" in said
+    assert "it points into the patch in 25% of 40 images" in said
+    assert "worse than chance. Its maps still resemble the first ones when the model has" in said
+    assert "has forgotten everything (0.95, limit 0.5), so part of what it shows is not" in said
+    assert "a point at random would hit 16% of the patches" in said
     assert "has 16% of its mass there" in said
     assert "hits 75% of the 30 AI-generated patches in photographs and 25% of the 10" in said
     assert "**The strongest edge** sees the image and knows no model." in said
-    assert app.expander[0].label == "How to read this"
+    assert [e.label for e in app.expander][-1] == "How to read this"
+
+
+def test_no_sentence_is_long(start):
+    """Of what ships; one of some fifty words had two shares and the baseline of one."""
+    app = start()
+    for name in artifacts.available("cifake"):
+        app.selectbox(key="model").set_value(name).run()
+        for line in (m.value for m in app.markdown if m.value.startswith("- **")):
+            for sentence in line.replace(".**", ":").split(". "):
+                assert len(sentence.split()) <= 32, sentence
+
+
+def test_each_share_has_its_own_baseline(start, tmp_path):
+    found = made_up()
+    edges = planted_row(found, "edges")["reversed"]
+    edges |= {"hit_share": 0.66, "hit_interval_95": [0.5, 0.8]}
+    (tmp_path / "explanations.json").write_text(json.dumps(found))
+    said = words(start(tmp_path))
+    assert "more than by pointing at the middle always (45%). Where the patch reversed" in said
+    assert "(all AI-generated patches). That is not clearly more than by pointing at the" in said
+    assert "pointing at the strongest edge (66%)" in said
+
+
+def test_what_likelier_side_means_and_which_patches_there_were(start, folder):
+    said = words(start(folder))
+    assert said.count("The **likelier side** is the one the model leans to") == 1
+    assert "turned it in 40 images (30 AI-generated patches, 10 photographed)." in said
+    assert "in 20 images (all AI-generated patches)." in said
+    assert "How often a heatmap finds a photographed patch in an AI-generated image is not" in said
+
+
+def test_enough_patches_of_both_kinds_need_no_warning(start, tmp_path):
+    found = made_up()
+    for row in found["models"][0]["planted"]["rows"]:
+        row["changed"]["by_patch"]["REAL"]["n"] = 30
+    (tmp_path / "explanations.json").write_text(json.dumps(found))
+    assert "How often a heatmap finds" not in words(start(tmp_path))
+
+
+def test_a_model_of_which_hits_prove_nothing(start, folder):
+    app = start(folder)
+    assert not app.warning
+    found = made_up()
+    best = planted_row(found, "gradcam")["reversed"]
+    edges = planted_row(found, "edges")["reversed"]
+    edges["hit_share"], best["hit_share"] = 0.89, 0.78
+    (folder / "explanations.json").write_text(json.dumps(found))
+    (said,) = [w.value for w in start(folder).warning]
+    assert said == (
+        "Where the patch reversed the verdict, pointing at the strongest edge, without knowing any "
+        "model, hits it in 89% of 20 images (all AI-generated patches). The best method, Grad-CAM, "
+        "does in 78%. So for this model these hits do not show that a heatmap points at what the "
+        "model saw."
+    )
 
 
 def test_the_plots_show_a_method_between_those_that_know_no_model(start, folder):
@@ -150,7 +219,8 @@ def test_what_was_not_measured_is_a_sentence(start, tmp_path, what):
         (tmp_path / "explanations.json").write_text(json.dumps(content))
     app = start(tmp_path)
     if what == "half of it":
-        assert app.table[0].value.iloc[0, 3] == "–"
+        assert app.table[0].value.iloc[0, 4] == "–"
+        assert app.table[1].value.iloc[0, 4] == "–"
         assert "Deletion and insertion were not measured" in words(app)
     else:
         assert "`python -m train.explanations --model lens`" in app.info[0].value

@@ -1,31 +1,30 @@
 """The page that changes an image, and the stability badge."""
 
 import json
+import re
 import shutil
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
 import hostile
-import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from cifake_core import pipeline
 from cifake_core.artifacts import ASSETS
-from cifake_core.calibration import Calibration, Verdict
+from cifake_core.calibration import Verdict
 from cifake_core.perturb import FILLS
 from cifake_core.samples import samples
 from cifake_core.stability import Stability
 from cifake_core.what_if import changes
 from pages.parts import stability
-from pages.parts.what_if_plots import flip_words
 from pages.parts.words import HEADLINES, percent
 
 ROOT = Path(__file__).resolve().parents[2]
 CHANGES = {change.name: change for change in changes(32)}
-PLAIN = Calibration(temperature=1, bias=0, real_to=0.1, fake_from=0.9)
+CLOUDS = next(s.png for s in samples() if s.name == "Clouds")
 
 
 @pytest.fixture
@@ -46,6 +45,15 @@ def pick(app, change):
     return app.pills(key="what_if_change").set_value(change.title).run()
 
 
+def ask_for_the_reading(app):
+    (raw,) = [toggle for toggle in app.toggle if toggle.key.startswith("raw-")]
+    return raw.set_value(True).run()
+
+
+def captions(app) -> list[str]:
+    return [picture.caption for element in app.get("image") for picture in element.proto.imgs]
+
+
 def words(app) -> str:
     kinds = ("title", "header", "markdown", "caption", "info", "warning", "error")
     return " ".join(element.value for kind in kinds for element in app.get(kind))
@@ -60,7 +68,7 @@ def test_page_says_what_it_does_before_there_is_an_image(app):
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_every_change_from_end_to_end(app, change):
-    pick(press(app), change)
+    pick(press(app, "Clouds"), change)
     for setting in (change.settings[0], change.settings[-1]):
         app.select_slider(key=f"what_if_{change.name}_32").set_value(setting).run()
         assert not app.exception
@@ -70,9 +78,9 @@ def test_every_change_from_end_to_end(app, change):
 
 
 def test_changed_readings_are_those_of_the_changed_pixels(app):
-    pick(press(app), CHANGES["crop"])
+    pick(press(app, "Clouds"), CHANGES["crop"])
     detector = pipeline.load("lens")
-    pixels = detector.open(samples()[1].png).prepared.pixels
+    pixels = detector.open(CLOUDS).prepared.pixels
     app.select_slider(key="what_if_crop_32").set_value(9)
     app.toggle(key="what_if_cover").set_value(True).run()
     app.slider(key="what_if_across_32").set_value((0, 30))
@@ -121,8 +129,7 @@ def test_the_changed_image_gets_the_answer_that_it_would_get_as_a_file(app):
     assert "Why no" not in words(app)
     app.select_slider(key="what_if_noise_32").set_value(0.03).run()
     detector = pipeline.load("lens")
-    (clouds,) = [sample for sample in samples() if sample.name == "Clouds"]
-    pixels = detector.open(clouds.png).prepared.pixels
+    pixels = detector.open(CLOUDS).prepared.pixels
     _, verdict, reasons = detector.answer(
         CHANGES["noise"].apply(pixels[None], 0.03)[0], thorough=True
     )
@@ -130,11 +137,16 @@ def test_the_changed_image_gets_the_answer_that_it_would_get_as_a_file(app):
     assert words(app).count(HEADLINES[Verdict.REAL]) == 1
     assert words(app).count(HEADLINES[Verdict.UNCERTAIN]) == 1
     assert f"Why none to the changed image: {' '.join(reasons)}" in words(app)
+    assert "faint traces" in words(app)
+    assert "the change made on this page: it wiped those traces out" in words(app)
+    press(app, "Rings")  # this one never had them
+    assert "faint traces" in words(app)
+    assert "wiped" not in words(app)
 
 
 @pytest.mark.parametrize(
     ("thresholds", "reason"),
-    [({"real_to": 0.0, "fake_from": 1.0}, "too thin"), ({}, "turns the verdict round: mirrored")],
+    [({"real_to": 0.0, "fake_from": 1.0}, "not enough"), ({}, "turns the verdict round: mirrored")],
 )
 def test_an_image_as_it_is_gets_one_answer_and_its_reason(app, monkeypatch, thresholds, reason):
     """The two pictures of an unchanged image are one picture."""
@@ -159,7 +171,7 @@ def test_a_large_image_is_read_with_a_warning(app, monkeypatch):
     press(app, "Large sunset")
     assert not app.exception
     assert "Only images of exactly 32x32 pixels" in words(app)
-    assert "raw reading, not a verdict" in words(app)
+    assert "not a verdict to rely on" in words(app)
     assert "Why no answer to either: Only images of exactly" in words(app)
     assert app.select_slider
     # Also of models that would be sure of what it shrinks to.
@@ -167,7 +179,58 @@ def test_a_large_image_is_read_with_a_warning(app, monkeypatch):
     app.toggle(key="what_if_all").set_value(True).run()
     assert not app.exception
     answers = [cell for row in app.table[0].value.itertuples(index=False) for cell in row[1:]]
+    assert set(answers) == {"can't tell"}
+    ask_for_the_reading(app)
+    assert not app.exception
+    answers = [cell for row in app.table[0].value.itertuples(index=False) for cell in row[1:]]
     assert all(cell.startswith("can't tell (reading ") for cell in answers)
+    assert "As it is, the model's reading is" in words(app)
+
+
+@pytest.mark.parametrize("name", ["Large sunset", "Rings"])
+def test_numbers_on_a_strange_image_are_behind_a_click(app, name):
+    press(app, name)
+    assert "would look like an answer" in words(app)
+    assert "reading: " not in " ".join(captions(app))
+    assert "% AI-generated" not in words(app)
+    assert not app.get("plotly_chart")
+    ask_for_the_reading(app)
+    assert not app.exception
+    assert "not a verdict" in words(app)
+    assert sum("the model's reading: " in caption for caption in captions(app)) == 2
+    assert len(app.get("plotly_chart")) == 1
+    press(app, "Clouds")
+    assert "raw-" not in "".join(toggle.key for toggle in app.toggle)
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_heatmaps_say_who_drew_them_and_whether_to_believe_them(app, monkeypatch):
+    press(app, "Clouds")
+    assert any("Drawn by CAM; a method can be wrong." in caption for caption in captions(app))
+    (link,) = app.get("page_link")
+    assert link.proto.label == "Can you believe a heatmap?"
+    pipeline.load("lens").load_explainer().result()
+    monkeypatch.setattr(pipeline.load("lens").engine, "has_cam", False)
+    app.run()
+    assert any("Drawn by Grad-CAM; a method" in caption for caption in captions(app))
+
+
+def test_words_and_curve_hear_of_the_gate_as_the_verdict_does(app):
+    """Under blur the reading stays; the app turns the picture away, and so must the words."""
+    pick(press(app, "Clouds"), CHANGES["blur"])
+    assert words(app).count(HEADLINES[Verdict.UNCERTAIN]) == 1
+    assert re.search(
+        r"From blur 0\.\d px up the answer is \*can't tell\*, because it is no longer like the "
+        "images of CIFAKE",
+        words(app),
+    )
+    assert "By the readings alone, however strange the image is: As it is, the model's" in words(
+        app
+    )
+    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
+    traces = {trace.get("name"): trace for trace in figure["data"]}
+    assert len(traces["unlike CIFAKE"]["customdata"]) > 20
+    assert len(traces["flip"]["customdata"]) >= 1
 
 
 def test_choices_survive_other_images_and_other_pages(app):
@@ -190,8 +253,7 @@ def test_every_model_is_asked_and_a_damaged_one_says_so(app, tmp_path, monkeypat
         (folder / "card.json").write_text(json.dumps(card))
     (tmp_path / "resnet50" / "model.onnx").write_bytes(b"")
     monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path))
-    press(app, "Clouds")
-    assert "whole slider: there is no flip" in words(app)
+    press(app, "Clouds").pills(key="what_if_change").set_value("Nothing").run()
     assert "Stable: 14 of 14 small changes keep the reading" in words(app)
     app.toggle(key="what_if_all").set_value(True).run()
     assert not app.exception
@@ -225,42 +287,6 @@ def test_a_model_without_cam_says_what_its_heatmaps_wait_for(app, monkeypatch):
     app.run()
     assert not app.exception
     assert "TensorFlow could not be loaded" in words(app)
-
-
-def line(change, *parts):
-    """p_fake of the image, then at the settings: (count, p_fake) after each other."""
-    p_fake = np.concatenate([np.full(count, p) for count, p in parts])
-    assert len(p_fake) == 1 + len(change.settings)
-    return p_fake
-
-
-def test_flip_points_in_words():
-    jpeg, blur, brightness = CHANGES["jpeg"], CHANGES["blur"], CHANGES["brightness"]
-    flat = flip_words(jpeg, line(jpeg, (34, 0.05)), PLAIN)
-    assert flat.endswith("is *real*. It stays so along the whole slider: there is no flip.")
-    # 4, 7, ... 43 are the first fourteen qualities.
-    falls = np.r_[0.05, np.full(14, 0.95), np.full(19, 0.05)]
-    assert "From JPEG quality 43 down the reading is *AI-generated*." in flip_words(
-        jpeg, falls, PLAIN
-    )
-    twice = flip_words(blur, line(blur, (6, 0.95), (10, 0.5), (16, 0.0)), PLAIN)
-    assert "From blur 0.5 px up the reading is *can't tell*, from 1.5 px up *real*." in twice
-    one_way = flip_words(brightness, line(brightness, (32, 0.0), (10, 0.5)), PLAIN)
-    assert "From brightness +27.5 % up the reading is *can't tell*." in one_way
-    assert one_way.endswith("In the other direction it does not flip.")
-    restless = np.r_[0.05, np.tile([0.05, 0.5], 16)[:31]]
-    assert "and it changes 28 more times" in flip_words(blur, restless, PLAIN)
-
-
-def test_flips_of_a_covered_image_start_from_the_covered_one():
-    jpeg = CHANGES["jpeg"]
-    p_fake = line(jpeg, (20, 0.0), (14, 0.99))
-    assert "From JPEG quality 100 down" in flip_words(jpeg, p_fake, PLAIN)
-    covered = flip_words(jpeg, p_fake, PLAIN, covered=True)
-    assert covered.startswith(
-        "With that part covered, the model's reading is *AI-generated*. From JPEG "
-    )
-    assert "From JPEG quality 58 down the reading is *real*." in covered
 
 
 @pytest.mark.parametrize(

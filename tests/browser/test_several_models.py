@@ -67,4 +67,12 @@ def test_all_answers_fit_a_phone(open_page, screenshot):
     page.get_by_text("Where did it look?").wait_for(timeout=WAIT)
     wide = "e => e.scrollWidth - e.clientWidth"
     assert page.get_by_test_id("stMain").evaluate(wide) <= 0
+    # Nothing of the table lies to the right of the screen, behind a scroll that nobody sees.
+    cells = page.get_by_role("row", name=re.compile("lens, picked")).get_by_role("cell").all()
+    assert len(cells) == 4
+    assert "by itself" in cells[1].inner_text()
+    for cell in cells:
+        box = cell.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
     screenshot(page, "ask_all_390")

@@ -43,6 +43,13 @@ def test_figures_and_the_experiment(open_page, screenshot, width, dark):
     go(page, width)
     expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=WAIT)
     expect(page.get_by_text("points into the patch").first).to_be_visible()
+    # Nothing of the short table hides behind a sideways scroll.
+    table = page.get_by_test_id("stTable").first
+    assert table.evaluate("t => t.querySelector('table').getBoundingClientRect().right") <= width
+    assert table.evaluate("t => Math.max(...[t, ...t.children].map(e => e.scrollWidth))") <= width
+    for outcome in ("passes", "undecided"):
+        box = table.get_by_text(outcome, exact=True).first.bounding_box()
+        assert box["x"] + box["width"] <= width
     forget(page)
     expect(page.get_by_text("Forgotten: logit")).to_be_visible()
     expect(page.get_by_test_id("stMetric")).to_have_count(2)

@@ -45,7 +45,7 @@ def test_change_cover_and_ask_every_model(open_page, screenshot):
     slider.press("Home")
     expect(page.get_by_text("no pixel is changed")).to_be_visible()
     page.get_by_text("Cover a part of the image").click()
-    expect(page.get_by_text("With that part covered")).to_be_visible()
+    expect(page.get_by_text("With that part covered, the answer is")).to_be_visible()
     page.get_by_text("Ask every model").click()
     expect(page.get_by_role("row", name=re.compile("paper_cnn"))).to_be_visible(timeout=WAIT)
     page.get_by_text("Which changes?").click()
@@ -57,7 +57,7 @@ def test_it_fits_a_phone_in_the_dark(open_page, screenshot):
     page = open_page(390, dark=True)
     go(page)
     page.get_by_text("Cover a part of the image").click()
-    expect(page.get_by_text("With that part covered")).to_be_visible()
+    expect(page.get_by_text("With that part covered, the answer is")).to_be_visible()
     page.get_by_text("Ask every model").click()
     expect(page.get_by_role("row", name=re.compile("paper_cnn"))).to_be_visible(timeout=WAIT)
     assert overflow(page) <= 0

@@ -3,6 +3,7 @@
 import pytest
 
 from cifake_core import dataset
+from train import gate
 from train.config import from_mapping
 from train.train import run
 
@@ -36,3 +37,12 @@ def places(tmp_path, monkeypatch):
     monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("CIFAKE_EVIDENCE", str(tmp_path / "evidence"))
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def few_graphics(monkeypatch):
+    """A gate that is fitted to enough to be one; the real number takes half a minute to draw."""
+    monkeypatch.setattr(gate, "DRAWN", 20)
+    gate.drawn.cache_clear()
+    yield
+    gate.drawn.cache_clear()

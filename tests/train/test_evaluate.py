@@ -6,13 +6,14 @@ import json
 import numpy as np
 import pytest
 
-from cifake_core import artifacts, dataset, metrics
+from cifake_core import artifacts, curves, dataset, metrics
 from cifake_core.calibration import Calibration
 from cifake_core.catalogue import is_of
 from cifake_core.labels import FAKE
 from cifake_core.perturb import STRESS
 from train import evaluate
 from train.config import from_mapping
+from train.export import UNCALIBRATED
 from train.train import run
 
 EVIDENCE = artifacts.ASSETS / "evidence"
@@ -235,6 +236,14 @@ def test_a_run_is_for_one_model():
             evaluate.main([*options, "--run", "runs/x"])
 
 
+def test_both_calibration_errors_before_and_after():
+    """Undecided without, sure with it: half of the sure are right."""
+    logits, is_fake = np.array([-0.0, -0.0, 0.0, 0.0]), np.array([True, False, True, False])
+    found = evaluate.figures(Calibration(1.0, -20.0, 0.1, 0.9), logits, is_fake, np.zeros(4, bool))
+    assert found["before_calibration"]["ece_p_fake"] == pytest.approx(0)
+    assert found["ece_p_fake"] == pytest.approx(0.5)
+
+
 def test_nothing_answered_has_no_accuracy():
     calibration = Calibration(1.0, 0.0, 0.01, 0.99)
     logits, is_fake = np.array([-1.0, 1.0]), np.array([True, False])
@@ -263,6 +272,22 @@ def test_shipped_figures_follow_from_the_shipped_logits(real_cifake, name):
     assert evidence["test"]["official"]["n"] == 20_000
     assert evidence["test"]["leak_free"]["n"] == 19_622
     assert evidence["data_sha256"] == real_cifake.sha256
+
+
+@pytest.mark.parametrize("name", artifacts.available())
+def test_shipped_evidence_has_both_calibration_errors(name):
+    """Also of p_fake itself, which pages show: a lean to one side is hidden in confidence."""
+    evidence, calibration = shipped(name), artifacts.read_card(name).calibration
+    scores = curves.decode(evidence)
+    for key, kept in (("official", slice(None)), ("leak_free", ~scores.leaked)):
+        logits, is_fake = scores.logits[kept], scores.is_fake[kept]
+        found = evidence["test"][key]
+        for figures, by in ((found, calibration), (found["before_calibration"], UNCALIBRATED)):
+            p_fake = by.p_fake(logits)
+            by_p_fake = metrics.calibration_error_of_p_fake(p_fake, is_fake)
+            assert figures["ece_p_fake"] == pytest.approx(by_p_fake)
+            folded = metrics.expected_calibration_error(p_fake, is_fake)
+            assert figures["ece"] == pytest.approx(folded)
 
 
 @pytest.mark.parametrize("name", artifacts.available())

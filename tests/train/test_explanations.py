@@ -1,6 +1,8 @@
 """Planted patches, and the command from the data set to the evidence file."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from cifake_core.explain import Method
 from cifake_core.labels import FAKE, REAL
 from train import explanations
 from train import explanations_planted as planted
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -138,6 +142,18 @@ def test_from_the_data_to_the_page(evidence, few_methods, data, monkeypatch):
     again = json.loads(evidence.read_text())["models"][1]
     assert again["planted"]["rows"][:3] == record["planted"]["rows"][:3]
 
+    measured.clear()
+    one = ["--model", "paper_cnn", "--method", "gradcam", "--again", *options]
+    assert explanations.main(one) == 0
+    assert set(measured) == {Method.GRADCAM}
+    now = json.loads(evidence.read_text())["models"][1]
+    assert now["command"] == again["command"], "a part of it is not how the whole was measured"
+    for part in PARTS:
+        before, after = ({r["method"]: r for r in m[part]["rows"]} for m in (again, now))
+        # Of the one the last decimals may differ: threads add up in another order.
+        assert before.pop("gradcam").keys() == after.pop("gradcam").keys()
+        assert before == after
+
 
 PARTS = ("planted", "curves", "randomised")
 
@@ -149,9 +165,33 @@ def test_an_unknown_model_is_one_sentence(evidence, data, capsys):
 
 
 def test_cross_check_agrees_with_quantus(evidence, data):
-    pytest.importorskip("quantus")  # see requirements-quantus.txt
+    if not os.environ.get("CIFAKE_REQUIRE_QUANTUS"):
+        pytest.importorskip("quantus")  # see requirements-quantus.txt
     options = ["--data", str(data.root), "--images", "8", "--quantus", "8"]
     assert explanations.main(["--model", "paper_cnn", *options]) == 0
     rows = json.loads(evidence.read_text())["models"][0]["quantus"]["rows"]
-    assert len(rows) == 5
+    said = {row["what"]: row for row in rows}
+    assert len(said) == 6
+    assert {"deletion curve", "insertion curve"} < said.keys()
+    assert said["deletion curve"]["ours"] != said["insertion curve"]["ours"]
     assert max(row["largest_difference"] for row in rows) < 1e-4
+
+
+def pins(name: str) -> dict[str, str]:
+    lines = (ROOT / name).read_text().splitlines()
+    return dict(line.split()[0].split("==") for line in lines if "==" in line and line[0] != "#")
+
+
+def test_quantus_goes_beside_what_tests_need_and_ci_installs_it():
+    """After ``pip check``, without what it asks for, and such that its tests may not be skipped."""
+    quantus = pins("requirements-quantus.txt")
+    assert "quantus" in quantus
+    assert "opencv-python" not in quantus
+    for other in ("requirements.txt", "requirements-train.txt", "requirements-dev.txt"):
+        found = pins(other)
+        assert {k: v for k, v in quantus.items() if k in found and found[k] != v} == {}, other
+    ci = (ROOT / ".ci" / "run").read_text()
+    checked = ci.index("\npip check\n")
+    installed = ci.index("--no-deps -r requirements-quantus.txt\n")
+    required = ci.index("export CIFAKE_REQUIRE_QUANTUS=1\n")
+    assert checked < installed < required < ci.index("\npytest\n")

@@ -1,6 +1,11 @@
 """From a run to the files that ship: the graph, half precision, the order of the choices."""
 
+import json
+import os
 import shutil
+import subprocess
+import sys
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -240,6 +245,42 @@ def test_an_unfinished_run_is_not_shipped(places, data):
     with pytest.raises(ConfigError, match="not a finished run"):
         export.export("tiny", places / "run", data)
     assert not (places / "models").exists()
+
+
+def test_the_split_of_another_data_set_is_kept_beside(places, data):
+    export.keep_split(data)
+    export.keep_split(data)
+    (path,) = (places / "evidence").iterdir()
+    before = path.read_bytes()
+    assert json.loads(before)["data_sha256"] == data.sha256
+    other = replace(data, sha256="0123456789abcdef")
+    export.keep_split(other)
+    assert path.read_bytes() == before
+    beside = json.loads((path.parent / "validation_split_01234567.json").read_text())
+    assert beside["data_sha256"] == other.sha256
+    assert len(list(path.parent.iterdir())) == 2
+
+
+def test_on_another_backend_exporting_is_refused_in_a_sentence(finished, data, tmp_path):
+    command = [sys.executable, "-m", "train.ablation", "--what", "x", "--run", str(finished)]
+    env = {"KERAS_BACKEND": "jax", "CIFAKE_EVIDENCE": str(tmp_path), "CIFAKE_NO_PROGRESS": "1"}
+    done = subprocess.run(
+        [*command, "--data", str(data.root)], env=os.environ | env, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "Keras runs on jax: unset KERAS_BACKEND" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_the_package_it_says_what_to_install(monkeypatch):
+    import keras
+
+    def export_without(*_, **__):
+        raise ImportError("This requires the tf2onnx module.")
+
+    monkeypatch.setattr(keras.Model, "export", export_without)
+    with pytest.raises(ConfigError, match=r"tf2onnx.*pip install -r requirements-train\.txt"):
+        convert.to_onnx(lively())
 
 
 def candidate(dtype, logits):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from cifake_core import artifacts, dataset
+from cifake_core.domain import SIGNALS
 from cifake_core.labels import REAL
 from cifake_core.predict import Engine
-from train import calibrate, export, gate
+from train import calibrate, export, gate, graphics, outsiders
 from train.convert import add_features
 
 
@@ -58,6 +59,36 @@ def test_a_feature_that_is_always_the_same_does_no_harm():
     x[:, 1] = 7
     found = gate.gaussian(x, np.arange(500) % 2)
     assert np.isfinite(found.distance(x.astype(np.float32))).all()
+
+
+def test_the_score_tells_kinds_apart_that_no_single_value_does():
+    rng = np.random.default_rng(3)
+    own = rng.normal(size=(2000, 3))
+    others = rng.normal(size=(500, 3))
+    others[:, 1] = 0.9 * others[:, 0] + 0.1 * others[:, 1]  # only their product is unlike
+    score = gate.quadratic(own, others).score
+    assert np.mean(score(others)) > np.mean(score(own)) + 1
+    mirrored = others * [1, -1, 1]
+    assert np.mean(score(mirrored)) < np.mean(score(own))
+
+
+def test_graphics_are_the_same_each_time_and_of_many_kinds():
+    first = gate.drawn(32)
+    gate.drawn.cache_clear()
+    np.testing.assert_array_equal(first, gate.drawn(32))
+    assert first.shape == (20 * len(graphics.KINDS), 32, 32, 3)
+    assert len(np.unique(first.reshape(len(first), -1), axis=0)) > 0.95 * len(first)
+    assert not {k.__name__ for k in graphics.KINDS} & set(outsiders.KINDS), "tried on what it saw"
+
+
+def test_the_gate_alone_leaves_thresholds_where_they_are(shipped, tiny_cifake):
+    said = artifacts.read_card("paper_cnn").raw["calibration"]
+    argv = ["--model", "paper_cnn", "--gate", "--data", str(tiny_cifake)]
+    assert calibrate.main(argv) == 0
+    now = artifacts.read_card("paper_cnn").raw
+    assert [now["calibration"][k] for k in ("real_to", "fake_from")] == [0.3, 0.7]
+    assert now["calibration"]["temperature"] == said["temperature"]
+    assert set(now["gate"]["thresholds"]) == set(SIGNALS)
 
 
 @pytest.fixture

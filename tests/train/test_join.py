@@ -87,6 +87,39 @@ def test_a_model_that_ships_may_be_a_part(finished, other, data, tmp_path):
     assert np.abs(mirrored - logits(first, IMAGES)).max() > 1e-4  # it shipped with both sides
 
 
+def test_one_net_of_a_joined_model_that_ships_may_be_a_part(pair, finished, other, data, tmp_path):
+    with shipping_to(tmp_path):
+        export.export("pair", pair, data)
+        both = artifacts.load_keras(artifacts.read_card("pair"))
+        join.join(["pair:1", "pair:2"], tmp_path / "again", data, mirror=True)
+        join.join([str(finished), "pair:2"], tmp_path / "new", data)
+        for part, said in (
+            ("pair:0", "has the nets pair:1, pair:2"),
+            ("pair:3", "has the nets pair:1, pair:2"),
+            ("pair:one", "has the nets pair:1, pair:2"),
+            ("pair", "one net can be: lens:1"),
+        ):
+            with pytest.raises(ConfigError, match=said):
+                join.join([part, str(other)], tmp_path / "none", data)
+        export.export("first", finished, data)
+        with pytest.raises(ConfigError, match="first is one net"):
+            join.join(["first:1", str(other)], tmp_path / "none", data)
+    np.testing.assert_allclose(
+        logits(plain(tmp_path / "again"), IMAGES), logits(both, IMAGES), atol=1e-5
+    )
+    # Its weights are those that ship, rounded, so what is left over is the bias, the same for all.
+    mean = (logits(plain(finished), IMAGES) + logits(plain(other), IMAGES)) / 2
+    assert np.ptp(logits(plain(tmp_path / "new"), IMAGES) - mean) < 0.02
+    record = json.loads((tmp_path / "new" / "config.json").read_text())
+    _, second = record["parts"]
+    assert second["config"] == json.loads((other / "config.json").read_text())["config"]
+    assert second["note"] == "Taken as net 2 out of pair as it ships."
+    assert (record["recipe"], record["data_sha256"]) == ("small + small_hard", data.sha256)
+    curve = [json.loads(x) for x in (tmp_path / "new" / "metrics.jsonl").read_text().splitlines()]
+    kept = [json.loads(x) for x in (other / "metrics.jsonl").read_text().splitlines()]
+    assert [row for row in curve if row["net"] == 2] == [row | {"net": 2} for row in kept]
+
+
 def test_what_cannot_be_joined_is_refused_in_a_sentence(pair, finished, other, data, tmp_path):
     with pytest.raises(ConfigError, match="two parts"):
         join.join([str(finished)], tmp_path / "new", data)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +20,7 @@ from cifake_core.errors import ConfigError
 from cifake_core.models import build
 from train import runs as record
 from train.compile import load_initial_weights
-from train.config import RECIPES, from_mapping, load_recipe
+from train.config import RECIPES, from_mapping, load_recipe, read_recipe
 
 RECIPE_NAMES = sorted(path.stem for path in RECIPES.glob("*.toml"))
 
@@ -141,6 +143,21 @@ def test_weights_that_do_not_fit_are_one_sentence(model, content, said, tmp_path
         load_initial_weights(build("mobilenet_v2"), config)
 
 
+def test_without_a_network_imagenet_says_how_to_go_on(monkeypatch):
+    from cifake_core.models import mobilenet_v2
+
+    model = build("mobilenet_v2")
+
+    def fetch(weights):
+        raise Exception("URL fetch failure on https://example.com/a.h5: None -- no route\nmore")
+
+    monkeypatch.setattr(mobilenet_v2, "backbone", fetch)
+    config = from_mapping({"model": "mobilenet_v2", "epochs": 1, "initial_weights": "imagenet"})
+    said = r"could not be fetched: URL fetch failure .* no route\. .*--weights PATH$"
+    with pytest.raises(ConfigError, match=said):
+        load_initial_weights(model, config)
+
+
 def test_a_net_without_a_backbone_starts_from_all_of_a_runs_weights(tmp_path):
     settings = {"model": "lens", "epochs": 1, "model_args": {"widths": [4, 6, 8]}}
     donor, model = (build("lens", widths=(4, 6, 8)) for _ in range(2))
@@ -151,10 +168,22 @@ def test_a_net_without_a_backbone_starts_from_all_of_a_runs_weights(tmp_path):
         load_initial_weights(model, from_mapping(settings | {"initial_weights": "imagenet"}))
 
 
+def multiply_adds(model) -> int:
+    """Of the convolutions, for one image; what else there is hardly counts."""
+    kernels = [layer for layer in model.layers if hasattr(layer, "kernel_size")]
+    return sum(math.prod(k.kernel.shape) * math.prod(k.output.shape[1:3]) for k in kernels)
+
+
+def test_lens_large_costs_what_its_recipe_says():
+    small, large = build("lens"), build("lens_large")
+    found = [multiply_adds(large) / multiply_adds(small)]
+    found += [multiply_adds(model) / 1e6 for model in (large, small)]
+    said = re.findall(r"\d[\d.]*", read_recipe("lens_large")["about"]["cost"])
+    assert [float(x) for x in said] == pytest.approx(found, rel=0.02)
+
+
 def test_recipes_say_what_they_are():
     for name in RECIPE_NAMES:
-        from train.config import read_recipe
-
         assert read_recipe(name)["about"]["what"]
         assert load_recipe(name).model in name or name == "lens_fast"
 

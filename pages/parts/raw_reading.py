@@ -1,0 +1,32 @@
+"""The model's number for an image that it was not made for, behind a click."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cifake_core.pipeline import Analysis, Detector
+from pages.parts import model_limits
+from pages.parts.words import percent
+
+
+def wanted(analysis: Analysis, what: str = "the number") -> bool:
+    """Whether to show ``what`` the model makes of the image: for a strange one, only if asked."""
+    if analysis.in_domain:
+        return True
+    shown = st.toggle(
+        "Show the model's raw reading all the same", key=f"raw-{analysis.opened.sha256}"
+    )
+    if not shown:
+        st.caption(
+            f"The model was not made for an image like this one, so {what} would look like an "
+            "answer and be worth little."
+        )
+    return shown
+
+
+def caution(analysis: Analysis, model: Detector) -> None:
+    """The reading in a sentence, and how little it is worth."""
+    st.markdown(
+        f"The model's raw reading is {percent(analysis.p_fake)} AI-generated. **It is not a "
+        f"verdict.** {model_limits.coin_flip(model.card)}"
+    )

@@ -1,0 +1,98 @@
+"""Giving an image, another one instead of it, and taking it away."""
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from cifake_core.samples import samples
+from pages.parts import engine, sources
+
+ROOT = Path(__file__).resolve().parents[2]
+RINGS, CLOUDS = (next(s.png for s in samples() if s.name == n) for n in ("Rings", "Clouds"))
+
+
+@pytest.fixture
+def app(monkeypatch):
+    st.cache_data.clear()  # all AppTests are one session
+    monkeypatch.chdir(ROOT)
+    yield AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+    st.cache_data.clear()
+
+
+def upload(app, data, name="mine.png"):
+    return app.file_uploader[0].clear().upload(name, data, "image/png").run()
+
+
+def source(app):
+    if "source" not in app.session_state:
+        return None
+    return app.session_state["source"]
+
+
+def removal(app):
+    return [button for button in app.button if button.label == "Remove this image"]
+
+
+def test_an_emptied_box_leaves_the_image_and_its_switches(app):
+    """The box is empty for a moment whenever a file is dropped over another."""
+    upload(app, CLOUDS)
+    app.toggle(key="ask_all").set_value(True).run()
+    app.file_uploader[0].clear().run()
+    assert not app.exception
+    assert "photograph" in app.header[0].value
+    assert app.toggle(key="ask_all").value
+    assert len(removal(app)) == 1
+    upload(app, RINGS)
+    assert source(app).data == RINGS
+    assert app.toggle(key="ask_all").value
+
+
+@pytest.mark.parametrize("emptied", [False, True])
+def test_a_removed_image_is_gone_from_page_and_memory(app, emptied, monkeypatch):
+    gone = []
+    monkeypatch.setattr(
+        sources.MemoryUploadedFileManager,
+        "remove_file",
+        lambda _, __, file_id: gone.append(file_id),
+    )
+    upload(app, CLOUDS)
+    number = source(app).file_id
+    if emptied:
+        app.file_uploader[0].clear().run()
+    judged, analyze = [], engine.pipeline.analyze
+    monkeypatch.setattr(
+        engine.pipeline, "analyze", lambda *a, **k: judged.append(1) or analyze(*a, **k)
+    )
+    app.run()
+    assert not judged, "still in the session"
+    removal(app)[0].click().run()
+    assert not app.exception
+    assert not app.header
+    assert source(app) is None
+    assert app.file_uploader[0].value is None
+    assert gone == [number]
+    assert not removal(app)
+    upload(app, CLOUDS)
+    assert judged, "what was worked out from it had been kept"
+
+
+def test_a_sample_takes_the_place_of_an_upload_in_the_box_as_well(app):
+    upload(app, CLOUDS)
+    (number,) = [i for i, sample in enumerate(samples()) if sample.name == "Rings"]
+    app.button(f"sample{number}").click().run()
+    assert not app.exception
+    assert app.file_uploader[0].value is None
+    assert source(app).data == RINGS
+    assert not removal(app)
+
+
+def test_an_upload_is_there_on_other_pages_and_can_be_removed_there(app):
+    upload(app, CLOUDS)
+    app.switch_page("pages/explain/what_if.py").run()
+    assert source(app).data == CLOUDS
+    removal(app)[0].click().run()
+    assert not app.exception
+    assert source(app) is None
+    assert not app.select_slider

@@ -1,0 +1,70 @@
+"""What RESULTS.md says of calibration, of planted patches and of the cross-check."""
+
+import json
+
+import made_up
+import numpy as np
+import pytest
+
+from cifake_core.errors import ConfigError
+from train import report_words as say
+
+
+def hits(fake: int, real: int) -> dict:
+    n = fake + real
+    found = {"n": n, "hit_share": 0.85 if n else None, "hit_interval_95": [0.75, 0.92]}
+    return found | {"by_patch": {"FAKE": {"n": fake}, "REAL": {"n": real}}}
+
+
+def test_a_share_of_hits_says_what_kind_the_patches_were():
+    assert say.hits(hits(68, 0)) == "85% (75% to 92%) of 68 (all AI-generated)"
+    assert say.hits(hits(0, 5)) == "85% (75% to 92%) of 5 (all photographed)"
+    assert say.hits(hits(144, 7)) == "85% (75% to 92%) of 151 (144 AI-generated, 7 photographed)"
+    assert say.hits(hits(0, 0)) == "none"
+
+
+@pytest.mark.parametrize(
+    ("differences", "words"),
+    [
+        ((0.0, 0.0), "all figures agree to the last decimal kept, the 6th"),
+        ((0.0, 1e-6), "all figures agree to 5 decimals"),
+        ((0.0005, 0.0, None), "all figures agree to 3 decimals"),
+        ((0.0006,), "all figures agree to 2 decimals"),
+        ((0.05,), "all figures agree to 1 decimal"),
+        ((0.25, 0.0), "the figures differ by up to 0.25"),
+        ((None,), "nothing to compare"),
+    ],
+)
+def test_agreement_is_said_in_decimals(differences, words):
+    assert say.agreement([{"largest_difference": d} for d in differences]) == words
+
+
+@pytest.fixture
+def four(tmp_path, monkeypatch):
+    """Of a model that says 0.5 of four images, of which one is AI-generated and leaks."""
+    monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path))
+    made = made_up.card(tmp_path, "lens", temperature=1.0, bias=0.0)
+    is_fake = np.array([True, False, False, False])
+    return made, made_up.evidence(made, np.zeros(4), is_fake, is_fake)
+
+
+def test_calibration_of_p_fake_and_of_the_middle(four):
+    made, evidence = four
+    everything, leak_free = say.calibration("lens", evidence, "again")
+    cells = [cell.strip() for cell in everything.strip("|").split("|")]
+    errors = ["0.2000 / 0.2500", "0.2500 / 0.2500"]
+    fitted_to = made["calibration"]["fitted_to"]
+    assert cells == ["`lens`", "4", *errors, "4", "50.0%", "25.0%", fitted_to]
+    assert "| 3 | 50.0% | 0.0% |" in leak_free
+
+
+@pytest.mark.parametrize("part", ["after", "before", "logits"])
+def test_older_evidence_names_the_command(four, part):
+    evidence = json.loads(json.dumps(four[1]))
+    official = evidence["test"]["official"]
+    if part == "logits":
+        del evidence["logits"]
+    else:
+        del {"after": official, "before": official["before_calibration"]}[part]["ece_p_fake"]
+    with pytest.raises(ConfigError, match="run `again`"):
+        say.calibration("lens", evidence, "again")

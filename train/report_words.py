@@ -1,0 +1,67 @@
+"""What the tables of ``python -m train.report`` say of calibration and of planted patches."""
+
+from __future__ import annotations
+
+import math
+
+from cifake_core import artifacts, curves
+from cifake_core.errors import ConfigError
+from train import cells as cell
+
+KEPT = 6  # decimals of a largest difference in the evidence
+
+
+def calibration(name: str, evidence: dict, command: str) -> list[str]:
+    """Two rows for a model: all test images, and the leak-free ones.
+
+    Raises:
+        ConfigError: the evidence is older than the figures wanted here, or lacks the logits.
+    """
+    card, scores = artifacts.read_card(name), curves.decode(evidence)
+    if scores is None:
+        raise ConfigError(f"Evidence on {name} lacks its logits: run `{command}`.")
+    fitted_to = card.raw["calibration"].get("fitted_to", "images as they are")
+    p_fake, rows = card.calibration.p_fake(scores.logits), []
+    for key, kept in (("official", slice(None)), ("leak_free", ~scores.leaked)):
+        figures = evidence["test"][key]
+        before = cell.get(figures, "before_calibration", command)
+        errors = [
+            f"{cell.get(before, ece, command):.4f} / {cell.get(figures, ece, command):.4f}"
+            for ece in ("ece", "ece_p_fake")
+        ]
+        found = curves.middle(p_fake[kept], scores.is_fake[kept])
+        middle = (
+            f"{found.count:,} | {found.p_fake:.1%} | {found.fake_share:.1%}"
+            if found
+            else "none | | "
+        )
+        rows.append(
+            f"| `{name}` | {figures['n']:,} | {' | '.join(errors)} | {middle} | {fitted_to} |"
+        )
+    return rows
+
+
+def hits(found: dict) -> str:
+    """A share of hits, and what kind of patch the images had."""
+    by_patch = found["by_patch"]
+    fake, real = (by_patch[label]["n"] for label in ("FAKE", "REAL"))
+    if not found["n"]:
+        return cell.hits(found)
+    if fake and real:
+        return f"{cell.hits(found)} ({fake} AI-generated, {real} photographed)"
+    return f"{cell.hits(found)} (all {'AI-generated' if fake else 'photographed'})"
+
+
+def agreement(rows: list[dict]) -> str:
+    """To how many decimals our figures are those of Quantus."""
+    # None: no figure could be compared, as when every map was flat.
+    differences = [r["largest_difference"] for r in rows if r["largest_difference"] is not None]
+    largest = max(differences, default=None)
+    if largest is None:
+        return "nothing to compare"
+    if not largest:
+        return f"all figures agree to the last decimal kept, the {KEPT}th"
+    decimals = math.floor(-math.log10(2 * largest) + 1e-9)
+    if decimals < 1:
+        return f"the figures differ by up to {largest:g}"
+    return f"all figures agree to {decimals} decimal{'s' if decimals > 1 else ''}"
