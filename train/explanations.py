@@ -64,11 +64,6 @@ def main(argv: list[str] | None = None) -> int:
             data = dataset.load(args.data, show)
         for name in artifacts.available("cifake") if args.all else args.model:
             trial = Trial(artifacts.read_card(name), data.train, args.images, slow)
-            if not args.quantus and set(args.method) == set(METHODS):
-                trial.record["command"] = (
-                    f"python -m train.explanations --model {name} --images {args.images} "
-                    f"--slow-images {slow} --random-images {args.random_images}"
-                )
             if args.again:
                 trial.forget(args.method)
             if args.quantus:
@@ -84,6 +79,10 @@ def main(argv: list[str] | None = None) -> int:
                 trial.planted(method)
                 trial.randomised(method, args.random_images)
                 trial.curves(method)
+            if set(args.method) == set(METHODS):
+                said = f"--slow-images {slow} --random-images {args.random_images}"
+                model = f"--model {name} --images {args.images} {said}"
+                trial.keep("command", f"python -m train.explanations {model}")
     except (CifakeLensError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
