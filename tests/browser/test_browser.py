@@ -3,6 +3,8 @@
 import io
 import json
 import re
+from contextlib import suppress
+from functools import partial
 
 import hostile
 import pytest
@@ -20,6 +22,20 @@ def upload(page, data: bytes, name: str = "picture.png", kind: str = "image/png"
     page.locator("input[type=file]").set_input_files(
         [{"name": name, "mimeType": kind, "buffer": data}]
     )
+
+
+def upload_until(page, arrived, data: bytes, name: str, kind: str) -> None:
+    """Once more if it never arrives.
+
+    One in some hundred files that a program drops while the box is drawn anew does not reach the
+    page's own code; the box goes on showing the old one, and a person drops it again.
+    """
+    for _ in range(2):
+        upload(page, data, name, kind)
+        with suppress(AssertionError):
+            return arrived()
+    upload(page, data, name, kind)
+    return arrived()
 
 
 def verdict(page):
@@ -84,18 +100,19 @@ def test_bad_files_get_one_sentence_and_the_next_upload_works(open_page):
     page = open_page()
     for number, name in enumerate(sorted(hostile.HOSTILE)):
         data = hostile.HOSTILE[name]()
-        upload(page, data, f"{name}.jpg", "image/jpeg")
         if len(data) > images.MAX_BYTES:  # the browser does not even send it, and says why
+            upload(page, data, f"{name}.jpg", "image/jpeg")
             expect(page.get_by_text("must be 25.0MB or smaller"), name).to_be_visible()
         else:
             alert = page.get_by_test_id("stAlert")
-            expect(alert, name).to_have_count(1, timeout=20_000)
+            one = partial(expect(alert, name).to_have_count, 1, timeout=20_000)
+            upload_until(page, one, data, f"{name}.jpg", "image/jpeg")
             assert 10 < len(alert.inner_text()) < 400, name
             expect(verdict(page), name).to_have_count(0)
         assert "Traceback" not in page.content(), name
         # Something good in between, so that no sentence is taken for the next one's.
-        upload(page, samples()[number % 3].png)
-        expect(verdict(page), name).to_be_visible()
+        seen = expect(verdict(page), name).to_be_visible
+        upload_until(page, seen, samples()[number % 3].png, "picture.png", "image/png")
         expect(page.get_by_test_id("stAlertContentError"), name).to_have_count(0)
 
 
