@@ -16,8 +16,8 @@ def moves() -> None:
     """Streamlit's run of the whole page, without the browser's drawing."""
     from streamlit.testing.v1 import AppTest
 
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
-    app.switch_page("pages/explain/what_if.py").run()
+    app = AppTest.from_file(str(ROOT / "pages/router.py"), default_timeout=60).run()
+    app.switch_page("explain/what_if.py").run()
     app.button(f"sample{IN_DOMAIN}").click().run()
     changes = {change.name: change for change in what_if.changes(32)}
 

@@ -65,7 +65,7 @@ def show(before: np.ndarray, after: np.ndarray, model: Detector, leans_to: int) 
         f"can be wrong.{warning(model.card, method)}"
     )
     st.page_link(
-        "pages/explain/trust.py",
+        "explain/trust.py",
         label="Can you believe a heatmap?",
         icon=":material/fact_check:",
     )

@@ -37,7 +37,7 @@ def models(tmp_path, monkeypatch):
 
 @pytest.fixture
 def app(models):
-    return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    return AppTest.from_file(str(ROOT / "pages/router.py"), default_timeout=60)
 
 
 def press(app, name="Clouds"):
@@ -91,8 +91,8 @@ def test_picked_model_gives_the_verdict_and_stays_picked(app):
     assert "photograph" in app.header[0].value
     app.selectbox(key="model").set_value("paper_cnn").run()
     assert "AI-generated" in app.header[0].value
-    app.switch_page("pages/study/dataset.py").run()
-    app.switch_page("pages/check/one_image.py").run()
+    app.switch_page("study/dataset.py").run()
+    app.switch_page("check/one_image.py").run()
     assert app.selectbox(key="model").value == "paper_cnn"
     assert "AI-generated" in app.header[0].value
     assert not app.exception

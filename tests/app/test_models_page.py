@@ -26,8 +26,8 @@ def start(monkeypatch):
         for key, folder in (("CIFAKE_MODELS", models), ("CIFAKE_EVIDENCE", evidence)):
             if folder:
                 monkeypatch.setenv(key, str(folder))
-        app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
-        return app.switch_page("pages/study/models.py").run()
+        app = AppTest.from_file(str(ROOT / "pages/router.py"), default_timeout=60).run()
+        return app.switch_page("study/models.py").run()
 
     return started
 

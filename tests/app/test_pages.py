@@ -31,7 +31,7 @@ ANSWERS = ("photograph", "AI-generated", "Can't tell")
 def app(monkeypatch):
     st.cache_data.clear()  # all AppTests are one session
     monkeypatch.chdir(ROOT)
-    yield AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    yield AppTest.from_file(str(ROOT / "pages/router.py"), default_timeout=60)
     st.cache_data.clear()
 
 
@@ -138,7 +138,7 @@ def test_a_picture_that_asks_to_be_turned_is_shown_upright_and_judged_as_stored(
     (seen,) = [p for p, caption in drawn(app) if caption.startswith("What the model sees")]
     np.testing.assert_array_equal(shown, render.enlarge(np.rot90(stored, -1)))
     np.testing.assert_array_equal(seen, render.enlarge(stored))
-    app.switch_page("pages/explain/what_if.py").run()
+    app.switch_page("explain/what_if.py").run()
     assert not app.exception
     assert images.AS_STORED in [caption.value for caption in app.caption]
 
@@ -189,8 +189,8 @@ def test_choices_survive_other_images_and_other_pages(app):
     app.selectbox(key="colours").set_value("cividis").run()
     app.segmented_control(key="method").set_value(Method.GRADCAM_PLUS_PLUS).run()
     press_sample(app, "Rings")
-    app.switch_page("pages/study/dataset.py").run()
-    app.switch_page("pages/check/one_image.py").run()
+    app.switch_page("study/dataset.py").run()
+    app.switch_page("check/one_image.py").run()
     assert not app.exception
     assert app.slider(key="opacity").value == 90
     assert app.selectbox(key="colours").value == "cividis"
@@ -198,7 +198,7 @@ def test_choices_survive_other_images_and_other_pages(app):
 
 
 def test_dataset_page(app):
-    app.run().switch_page("pages/study/dataset.py").run()
+    app.run().switch_page("study/dataset.py").run()
     assert not app.exception
     assert app.title[0].value == "The data set"
     assert {m.value for m in app.metric} >= {"50,000", "10,000", "378", "920", "38"}
@@ -213,7 +213,7 @@ def test_dataset_page_browses_a_small_set(app, tiny_cifake, monkeypatch):
 
     data = dataset.load(tiny_cifake)
     monkeypatch.setattr(data_source, "opened", lambda: data)
-    app.run().switch_page("pages/study/dataset.py").run()
+    app.run().switch_page("study/dataset.py").run()
     assert not app.exception
     app.selectbox(key="browse-class").set_value("truck").run()
     assert not app.exception
@@ -230,7 +230,7 @@ from cifake_core import pipeline
 asked = []
 pending = Future()
 pipeline.Detector.load_explainer = lambda self, before=None: asked.append(1) or pending
-app = AppTest.from_file("streamlit_app.py", default_timeout=60).run()
+app = AppTest.from_file("pages/router.py", default_timeout=60).run()
 assert not app.exception and not asked
 app.button("sample0").click().run()
 assert not app.exception and app.header and asked

@@ -13,7 +13,7 @@ from cifake_core.calibration import Calibration
 from pages.parts import evidence, model_views
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("pages/check/one_image.py", "pages/study/models.py")
+PAGES = ("check/one_image.py", "study/models.py")
 COUNT = 400
 
 
@@ -41,7 +41,7 @@ def model(tmp_path, monkeypatch):
 
 
 def words(page: str) -> str:
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "pages/router.py"), default_timeout=60).run()
     app.switch_page(page).run()
     if "models" in page:
         app.segmented_control(key="view").set_value("Confidence").run()
@@ -88,7 +88,7 @@ def test_older_evidence_claims_nothing_and_breaks_nothing(model, page):
 @pytest.mark.parametrize("page", PAGES)
 def test_the_promise_is_a_sentence_of_its_own(model, page):
     model(0.4)
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "pages/router.py"), default_timeout=60).run()
     app.switch_page(page).run()
     error = read_card("lens").raw["calibration"]["promised_error"]
     (said,) = [e.value for e in app.markdown if "wrongly called real" in e.value]
@@ -111,8 +111,8 @@ def test_models_with_other_promises_have_a_sentence_each(model, tmp_path):
 
 def test_both_calibration_errors_are_in_the_table(model):
     folder = model(0.4)
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
-    app.switch_page("pages/study/models.py").run()
+    app = AppTest.from_file(str(ROOT / "pages/router.py"), default_timeout=60).run()
+    app.switch_page("study/models.py").run()
     official = json.loads((folder / "lens.json").read_text())["test"]["official"]
     for number, when in ((0, ""), (1, " before calibration")):
         table = app.table[number].value.set_index("")["lens"]
@@ -124,8 +124,8 @@ def test_both_calibration_errors_are_in_the_table(model):
 
 def test_the_diagram_is_drawn_over_p_fake(model):
     folder = model(0.4)
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
-    app.switch_page("pages/study/models.py").run()
+    app = AppTest.from_file(str(ROOT / "pages/router.py"), default_timeout=60).run()
+    app.switch_page("study/models.py").run()
     app.segmented_control(key="view").set_value("Confidence").run()
     drawn = json.loads(app.get("plotly_chart")[0].proto.spec)
     (line,) = [t for t in drawn["data"] if t["name"] == "perfectly calibrated"]

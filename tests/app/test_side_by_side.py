@@ -12,13 +12,13 @@ from cifake_core.labels import FAKE
 from cifake_core.samples import samples
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = "pages/explain/side_by_side.py"
+PAGE = "explain/side_by_side.py"
 
 
 @pytest.fixture
 def app(monkeypatch):
     monkeypatch.chdir(ROOT)
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "pages/router.py"), default_timeout=60)
     return app.run().switch_page(PAGE).run()
 
 
@@ -95,7 +95,7 @@ def test_choices_survive_other_pages(app):
     press_sample(app, "Ball")
     pick(app, Method.OCCLUSION)
     app.slider(key="side-opacity").set_value(90).run()
-    app.switch_page("pages/study/dataset.py").run()
+    app.switch_page("study/dataset.py").run()
     app.switch_page(PAGE).run()
     assert not app.exception
     assert app.slider(key="side-opacity").value == 90

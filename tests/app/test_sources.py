@@ -17,7 +17,7 @@ RINGS, CLOUDS = (next(s.png for s in samples() if s.name == n) for n in ("Rings"
 def app(monkeypatch):
     st.cache_data.clear()  # all AppTests are one session
     monkeypatch.chdir(ROOT)
-    yield AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+    yield AppTest.from_file(str(ROOT / "pages/router.py"), default_timeout=60).run()
     st.cache_data.clear()
 
 
@@ -90,7 +90,7 @@ def test_a_sample_takes_the_place_of_an_upload_in_the_box_as_well(app):
 
 def test_an_upload_is_there_on_other_pages_and_can_be_removed_there(app):
     upload(app, CLOUDS)
-    app.switch_page("pages/explain/what_if.py").run()
+    app.switch_page("explain/what_if.py").run()
     assert source(app).data == CLOUDS
     removal(app)[0].click().run()
     assert not app.exception

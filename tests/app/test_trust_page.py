@@ -19,8 +19,8 @@ def start(monkeypatch):
     def started(evidence: Path | None = None) -> AppTest:
         if evidence:
             monkeypatch.setenv("CIFAKE_EVIDENCE", str(evidence))
-        app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
-        app.switch_page("pages/explain/trust.py").run()
+        app = AppTest.from_file(str(ROOT / "pages/router.py"), default_timeout=60).run()
+        app.switch_page("explain/trust.py").run()
         assert not app.exception
         return app
 

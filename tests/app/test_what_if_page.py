@@ -31,8 +31,8 @@ CLOUDS = next(s.png for s in samples() if s.name == "Clouds")
 def app(monkeypatch):
     st.cache_data.clear()  # all AppTests are one session
     monkeypatch.chdir(ROOT)
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
-    yield app.run().switch_page("pages/explain/what_if.py").run()
+    app = AppTest.from_file(str(ROOT / "pages/router.py"), default_timeout=60)
+    yield app.run().switch_page("explain/what_if.py").run()
     st.cache_data.clear()
 
 
@@ -237,8 +237,8 @@ def test_choices_survive_other_images_and_other_pages(app):
     pick(press(app), CHANGES["noise"])
     app.select_slider(key="what_if_noise_32").set_value(0.12).run()
     press(app, "Rings")
-    app.switch_page("pages/study/dataset.py").run()
-    app.switch_page("pages/explain/what_if.py").run()
+    app.switch_page("study/dataset.py").run()
+    app.switch_page("explain/what_if.py").run()
     assert not app.exception
     assert app.select_slider(key="what_if_noise_32").value == 0.12
 

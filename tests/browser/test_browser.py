@@ -10,6 +10,7 @@ import hostile
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
+from serving import serving
 
 from cifake_core import images
 from cifake_core.samples import samples
@@ -83,6 +84,19 @@ def test_upload_verdict_heatmap_and_downloads(open_page, screenshot):
         page.get_by_role("button", name="Heatmap (PNG)").click()
     with Image.open(io.BytesIO(download.value.path().read_bytes())) as image:
         assert image.size == (384, 384)
+
+
+def test_the_first_visitor_of_a_server_may_come_by_any_address(chromium, tmp_path):
+    with serving(tmp_path / "log") as address:
+        page = chromium.new_page()
+        page.goto(f"{address}/dataset")
+        expect(page.get_by_role("heading", name="The data set")).to_be_visible(timeout=90_000)
+        page.get_by_role("link", name="The models").click()
+        expect(page.get_by_role("heading", name="The models")).to_be_visible()
+        expect(page.get_by_text("Page not found")).to_have_count(0)
+        page.goto(f"{address}/nothing")
+        expect(page.get_by_text("Page not found")).to_be_visible()
+        page.close()
 
 
 def test_target_can_be_switched(open_page):
