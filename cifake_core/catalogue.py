@@ -9,6 +9,8 @@ from cifake_core import artifacts
 from cifake_core.artifacts import Card
 from cifake_core.errors import ArtifactError
 
+FEW = 30  # answers below which a share of them would say more than they know
+
 
 def cards(domain: str | None = None) -> dict[str, Card | ArtifactError]:
     """Every model by its name, one whose card cannot be used as its error.
@@ -47,6 +49,16 @@ def is_of(card: Card, found: Any, gate: bool = True) -> bool:
     """Whether evidence was measured with this card's weights, thresholds and, if so asked, gate."""
     keys = {k: v for k, v in card.identity.items() if gate or k != "gate_sha256"}
     return card.weights_sha256 is not None and all(dig(found, k) == v for k, v in keys.items())
+
+
+def right_of_answers(row: dict[str, Any], nothing: str) -> str:
+    """How many answers of a changed image's row by ``train.outside`` were right, or ``nothing``."""
+    if row["right_of_sure"] is None:
+        return nothing
+    answers = round(row["sure_share"] * row["n"])
+    if answers < FEW:
+        return f"{round(row['right_of_sure'] * answers)} of {answers}"
+    return f"{row['right_of_sure']:.1%}"
 
 
 def dig(tree: Any, *path: str) -> Any:

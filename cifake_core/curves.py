@@ -124,6 +124,11 @@ def unanswered_for(confidence: np.ndarray, right: np.ndarray, accuracy: float) -
     return 1 - (int(good[-1]) + 1) / len(confidence) if len(good) else None
 
 
+def least_unanswered(p_fake: np.ndarray, is_fake: np.ndarray, accuracy: float) -> float | None:
+    """:func:`unanswered_for` for (N,) calibrated p_fake, by how far each is from one half."""
+    return unanswered_for(abs(p_fake - 0.5), (p_fake >= 0.5) == is_fake, accuracy)
+
+
 def at_threshold(p_fake: np.ndarray, is_fake: np.ndarray, threshold: float) -> dict[str, Any]:
     """The confusion counts, and ``accuracy``, its interval, precision, recall and F1 of FAKE."""
     table = metrics.confusion(p_fake, is_fake, threshold)

@@ -66,7 +66,10 @@ def probability_bar(
     x = (np.arange(width) + 0.5) / width
     zone = np.where(x <= real_to, 0, np.where(x < fake_from, 1, 2))
     palette = np.array([_rgb(ANSWER_COLOURS[a]) for a in ("real", "uncertain", "fake")], np.uint8)
-    bar = np.tile(palette[zone], (height, 1, 1))
+    row = palette[zone]
+    for edge in np.flatnonzero(np.diff(zone)):
+        row[edge : edge + 2] = 20  # a dark line: two of the colours are equally bright
+    bar = np.tile(row, (height, 1, 1))
     centre = int(np.clip(round(p_fake * width), 6, width - 7))
     cv2.rectangle(bar, (centre - 5, 0), (centre + 5, height - 1), (20, 20, 20), -1)
     cv2.rectangle(bar, (centre - 3, 2), (centre + 3, height - 3), (255, 255, 255), -1)

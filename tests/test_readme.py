@@ -54,7 +54,7 @@ def test_every_model_has_its_rows_and_its_column():
     assert [row.count("| `") for row in report.costs()].count(1) == len(names)
     header, _, *rows = report.stress()
     assert [f"`{name}`" for name in names] == [c.strip() for c in header.split("|")[2:-1]]
-    assert len(rows) == len(STRESS) + 2
+    assert len([row for row in rows if row.startswith("|")]) == len(STRESS) + 2
     assert rows[0].startswith("| number of images | ")
 
 

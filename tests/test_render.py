@@ -70,6 +70,13 @@ def test_probability_bar_has_three_zones_and_a_marker(p_fake):
     assert row[100] == real
     assert row[600] == unsure
     assert row[900] == fake
+    # Told apart without colours, too: a dark line lies between them.
+    assert {at for at, c in enumerate(row) if c == (20, 20, 20) and 150 < at < 850} >= {
+        199,
+        200,
+        799,
+        800,
+    }
     white = np.flatnonzero((bar[18] == 255).all(-1))
     assert abs(white.mean() - np.clip(p_fake * 1000, 6, 993)) <= 1.5
 

@@ -12,7 +12,7 @@ import sys
 
 from cifake_core import artifacts, curves
 from cifake_core.artifacts import ASSETS
-from cifake_core.catalogue import is_of
+from cifake_core.catalogue import is_of, right_of_answers
 from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.explain import METHOD_WORDS
 from train import cells as cell
@@ -124,8 +124,9 @@ def promises() -> list[str]:
     """What the thresholds promise and what became of it on the official test images."""
     rows = [
         "| model | promised, of each class | photographs called AI-generated "
-        "| AI-generated called real | own images turned away | turned round by a tiny change |",
-        "|---|---|---|---|---|---|",
+        f"| AI-generated called real | unanswered if {say.RIGHT:.1%} are to be right "
+        "| own images turned away | turned round by a tiny change |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name in artifacts.available():
         evidence, again = of_model(name), _command(name)
@@ -134,6 +135,7 @@ def promises() -> list[str]:
         promised = cell.get(calibration, "promised_error", "python -m train.calibrate --all")
         found = [cell.get(test, key, again) for key in ("real_called_fake", "fake_called_real")]
         cells = [cell.rate(f) for f in (*found, gate["turned_away"])]
+        cells.insert(2, say.price(name, evidence, again))
         tried = cell.get(evidence, "thorough", again)
         cells.append(f"{cell.rate(cell.get(tried, 'reversed', again))} of {tried['n']:,}")
         rows.append(f"| `{name}` | {promised:.2%} at most | {' | '.join(cells)} |")
@@ -149,20 +151,21 @@ def outside() -> list[str]:
         f"| | {' | '.join(f'`{name}`' for name in models)} |",
         "|---" * (len(models) + 1) + "|",
         *(
-            f"| {words} | "
-            + " | ".join(cell.span(m["reduced"], key, form) for m in models.values())
-            + " |"
-            for words, key, form in (
-                ("reduced pictures, AUROC over eight filters", "auroc", ".2f"),
-                ("… share that would get a sure answer", "sure_share", ".0%"),
-                ("… of those right", "right_of_sure", ".0%"),
+            f"| {words} | " + " | ".join(said(m["reduced"]) for m in models.values()) + " |"
+            for words, said in (
+                ("reduced pictures, AUROC over eight filters", cell.aurocs),
+                (
+                    "… share that would get a sure answer",
+                    lambda rows: cell.span(rows, "sure_share", ".0%"),
+                ),
+                ("… of those right", lambda rows: cell.span(rows, "right_of_sure", ".0%")),
             )
         ),
     ]
     kinds = {(r["kind"], r["how"]): r["n"] for m in models.values() for r in m["recognised"]}
     for (kind, how), n in kinds.items():
         cells = [
-            f"{r['share']:.1%}"
+            cell.rate(r, ".1%")
             for m in models.values()
             for r in m["recognised"]
             if (r["kind"], r["how"]) == (kind, how)
@@ -173,7 +176,7 @@ def outside() -> list[str]:
     labels = [row["label"] for row in next(iter(models.values()))["changed"]]
     for at, label in enumerate(labels):
         cells = [
-            f"{r['turned_away']:.0%} / {r['sure_share']:.0%} / {cell.share(r['right_of_sure'])}"
+            f"{r['turned_away']:.0%} / {r['sure_share']:.0%} / {right_of_answers(r, 'none')}"
             for m in models.values()
             for r in [m["changed"][at]]
         ]
@@ -237,21 +240,24 @@ def calibration() -> list[str]:
         "| calibrated on validation |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name in artifacts.available():
+    names = artifacts.available()
+    for name in names:
         rows += say.calibration(name, of_model(name), _command(name))
-    return rows
+    errors = {name: of_model(name)["test"]["official"] for name in names}
+    return [*rows, "", say.too_far(errors)]
 
 
 def stress() -> list[str]:
     """Accuracy and, in brackets, the share of fakes found: a row for each change."""
     names = artifacts.available()
-    table = {}
+    table, goals = {}, []
     for name in names:
         found = cell.get(of_model(name), "stress", _command(name))
         for row in found:
             words = f"{row['accuracy']:.2%} ({row['fake_recall']:.2%})"
             table.setdefault("number of images", {})[name] = f"{row['n']:,}"
             table.setdefault(row["label"], {})[name] = words
+        goals += say.goals(name, found)
     return [
         f"| official test images | {' | '.join(f'`{name}`' for name in names)} |",
         "|---" * (len(names) + 1) + "|",
@@ -259,6 +265,8 @@ def stress() -> list[str]:
             f"| {label} | {' | '.join(cells.get(name, '') for name in names)} |"
             for label, cells in table.items()
         ),
+        "",
+        *goals,
     ]
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 
-from cifake_core import artifacts, curves
+from cifake_core import artifacts, curves, metrics
 from cifake_core.errors import ConfigError
 from train import cells as cell
 
 KEPT = 6  # decimals of a largest difference in the evidence
+RIGHT = 0.995  # the accuracy that the table asks the price of
+CALIBRATED = 0.01  # an ECE that is good enough
+GOALS = {"lens": {"JPEG 40": 0.965, "noise 0.10": 0.965, "blur 0.6": 0.95}}  # accuracy
 
 
 def calibration(name: str, evidence: dict, command: str) -> list[str]:
@@ -39,6 +42,47 @@ def calibration(name: str, evidence: dict, command: str) -> list[str]:
             f"| `{name}` | {figures['n']:,} | {' | '.join(errors)} | {middle} | {fitted_to} |"
         )
     return rows
+
+
+def too_far(errors: dict[str, dict]) -> str:
+    """Which models' calibration errors on the official test images miss ``CALIBRATED``."""
+    words = {"ece": "of confidence", "ece_p_fake": "of p_fake"}
+    missed = [
+        f"`{name}` ({said}: {found[key]:.4f})"
+        for name, found in errors.items()
+        for key, said in words.items()
+        if found[key] > CALIBRATED
+    ]
+    return (
+        f"Goal after calibration: at most {CALIBRATED:g} on the official images; "
+        f"{'missed by ' + ', '.join(missed) if missed else 'met by all'}."
+    )
+
+
+def price(name: str, evidence: dict, command: str) -> str:
+    """The smallest share of the test images left unanswered with ``RIGHT`` of the rest right."""
+    scores = curves.decode(evidence)
+    if scores is None:
+        raise ConfigError(f"Evidence on {name} lacks its logits: run `{command}`.")
+    p_fake = artifacts.read_card(name).calibration.p_fake(scores.logits)
+    found = curves.least_unanswered(p_fake, scores.is_fake, RIGHT)
+    return "not to be had" if found is None else f"{found:.1%}"
+
+
+def goals(name: str, stress: list[dict]) -> list[str]:
+    """A line for each goal of a model's accuracy under stress, and whether it was met."""
+    lines = []
+    for label, goal in GOALS.get(name, {}).items():
+        row = next(r for r in stress if r["label"] == label)
+        low, high = metrics.wilson_interval(round(row["accuracy"] * row["n"]), row["n"])
+        met = "met" if row["accuracy"] >= goal else "missed"
+        if met == "met" and low < goal:
+            met = "met, but chance alone could explain it"
+        lines.append(
+            f"- `{name}`, {label}: {row['accuracy']:.2%} ({low:.2%} to {high:.2%}), goal "
+            f"{goal:.1%}: {met}."
+        )
+    return lines
 
 
 def hits(found: dict) -> str:

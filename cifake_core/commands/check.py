@@ -34,7 +34,9 @@ def add_to(commands) -> None:
         description="Exit status: 0 all files were read, 1 some were not, 2 nothing to do.",
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
-    parser.add_argument("--model", default="lens")
+    parser.add_argument(
+        "--model", default="lens", help="a name that `python -m cifake_core models` lists"
+    )
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write there, not to stdout")
     parser.add_argument(

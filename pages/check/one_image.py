@@ -104,8 +104,8 @@ def kept(model: Measured) -> str:
         return ""
     said = (
         "That so few are wrong (the sentence above this box) holds on average over many ways to "
-        "choose the images on which the limits between the answers are set, so a single model can "
-        "come out a little above or below"
+        "choose the images on which the thresholds between the answers are set, so a single model "
+        "can come out a little above or below"
     )
     official = dig(model.evidence, "test", "official")
     shares = [dig(official, key, "share") for key in ("real_called_fake", "fake_called_real")]
@@ -133,6 +133,8 @@ def show_limits(card: Card) -> None:
 - **The probability** says of how many of 100 such images the model expects that they are
   AI-generated. {model_views.at_its_word(model)} For any image unlike those of CIFAKE it is the
   model's reading and no more.
+- **Stable** means that small changes keep the answer, not that it is right: a model can be wrong
+  steadily.
 - **The heatmap** shows which regions spoke for the answer you picked, not what is wrong with the
   picture. It has few positions, so it cannot point at single pixels.
 - **Several models** that agree are not so many witnesses: all learned the difference from the

@@ -8,9 +8,12 @@ from pages.parts import engine, picker, side_by_side, sources
 
 HELP = """
 - **A heatmap** colours the places that spoke for the answer you picked. Each method measures that
-  in its own way, so they need not agree; where several agree, the spot deserves more trust.
-- **Each map has its own scale**: the brightest colour is that method's strongest spot. You can
-  compare *where* two methods look, not *how strong* the evidence is.
+  in its own way, so they need not agree. The CAM methods are built alike and often agree for that
+  alone; if Occlusion, which works in another way, agrees with them, it says more. Whether spots on
+  which methods agree are right more often was not measured.
+- **Each map has its own scale**, because methods have no unit in common: the brightest colour is
+  that method's strongest spot. You can compare *where* two methods look, not *how strong* the
+  evidence is.
 - **Coarse and fine.** The CAM methods see the image in few squares (often 8x8) and are drawn
   smoothly. SmoothGrad and Occlusion have a value for every pixel.
 - **SmoothGrad** shows where the model is *sensitive*. It does not know a direction: the map is the

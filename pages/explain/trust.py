@@ -30,7 +30,8 @@ HELP = """
 - Where a model takes the mean over all spots right before it answers, as `lens` does, every spot
   has the same gradient. **Grad-CAM++ and LayerCAM** then add up the same channels and draw the same
   map.
-- A method that passes can still be wrong for *your* image. Try several, and the other test pages.
+- A method that passes can still be wrong for *your* image. Compare several on “Heatmaps side by
+  side”, and cover what they point at on “What if?”.
 """
 
 st.title("Can you believe a heatmap?", anchor=False)

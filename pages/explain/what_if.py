@@ -9,9 +9,9 @@ from pages.parts import engine, picker, sources, what_if
 HELP = """
 - **Changed** is the same image after one change, and the covered part on top if you want one. The
   model gets exactly the pixels that you see.
-- **The curve** shows the probability of AI-generated for every strength on the slider. Triangles
-  mark where the answer becomes another one: the curve crosses into another shaded zone, or the
-  image stops or starts to be like those of CIFAKE.
+- **The curve** shows the probability of AI-generated for every strength on the slider. Signs
+  at the top mark where the answer becomes another one: the curve crosses into another shaded zone,
+  or the image stops or starts to be like those of CIFAKE.
 - **Hollow marks** are strengths at which the app says “can't tell”, however sure the number sounds:
   the change has made the image unlike everything the model has learned from.
 - **A flip is no crime.** If the picture can hardly be recognised any more, another answer is

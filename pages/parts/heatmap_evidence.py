@@ -163,8 +163,8 @@ def about(found: dict[str, Any], planted: Rows) -> str:
         parts.append(
             f"Where the patch turned the likelier side, a point at random would hit "
             f"{chance['hit']:.0%} of the patches, and a map that is the same everywhere has "
-            f"{chance['hit']:.0%} of its mass there. The strongest edge often is the patch's own "
-            "rim: a seam that no real picture has."
+            f"{chance['hit']:.0%} of its brightness there. The strongest edge often is the patch's "
+            "own rim: a seam that no real picture has."
         )
         parts.append(by_kind(planted))
     if near:

@@ -105,8 +105,8 @@ def describe(values) -> str:
 def _loading_state(loading: bool, model: Detector) -> None:
     if loading:
         st.caption(
-            ":material/hourglass_top: TensorFlow and tf-keras-vis are loading; what needs them "
-            "appears here by itself."
+            ":material/hourglass_top: What draws some of the heatmaps (TensorFlow, tf-keras-vis) "
+            "is still loading; they appear here by themselves."
         )
     elif model.explainer_ready:
         st.caption(":material/check: TensorFlow and tf-keras-vis are loaded.")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from cifake_core import curves
 from cifake_core.artifacts import Card
-from cifake_core.catalogue import dig, is_of
+from cifake_core.catalogue import dig, is_of, right_of_answers
 from pages.parts import evidence
 from pages.parts.evidence import Measured
 from pages.parts.model_views import Models, said, with_evidence
@@ -50,11 +50,11 @@ def show_promise(models: Models) -> None:
         alt="Promised and measured mistakes, a column for each model",
     )
     st.caption(
-        "The thresholds were set on validation images (class-conditional conformal prediction): of "
-        "new images of a class, drawn as those were, at most the promised share gets the other "
-        "class's verdict. It holds for images like those of CIFAKE and for no others, and as the "
-        "mean over many such sets: a single one may come out a little above, and where the promise "
-        "lies within the brackets, the 95 % interval, chance alone could explain it. The same "
+        "The thresholds were set so that few of the validation images of each class get the other "
+        "class's verdict; of new ones, drawn as those were, at most the promised share does "
+        "(class-conditional conformal prediction). It holds for images like those of CIFAKE alone, "
+        "and as the mean over many such sets: a single one may come out a little above, and where "
+        "the promise lies in the brackets, the 95 % interval, chance could explain it. The same "
         "validation images also helped to choose when training ended. The price of being right "
         "more often is worked out on these very test images, so it is a little too low."
     )
@@ -78,7 +78,7 @@ def show_limits(models: Models) -> None:
         [
             {
                 "Model": name,
-                "AUROC, worst and best way": span(row["reduced"], "auroc"),
+                "AUROC, worst and best way": aurocs(row["reduced"]),
                 "gives a sure answer": span(row["reduced"], "sure_share", ".0%"),
                 "of those right": span(row["reduced"], "right_of_sure", ".0%"),
             }
@@ -93,8 +93,8 @@ def show_limits(models: Models) -> None:
     if None not in own:
         least = f", and none has less than {math.floor(100 * min(own)) / 100} on CIFAKE"
     st.caption(
-        f"AUROC 0.5 is a coin flip{least}. “Sure” is by the thresholds alone: this app gives no "
-        "verdict on pictures of other sizes."
+        f"AUROC 0.5 is a coin flip{least}; in brackets its 95 % interval. “Sure” is by the "
+        "thresholds alone: this app gives no verdict on pictures of other sizes."
     )
     st.header("Which of such images are recognised as strange?", anchor=False)
     kinds = {(r["kind"], r["how"]): None for row in measured.values() for r in row["recognised"]}
@@ -111,7 +111,8 @@ def show_limits(models: Models) -> None:
     st.caption(
         "Such an image gets “can't tell” and the reason. Noise, blanks, drawings, scans and "
         "screenshots were drawn by arithmetic. The gate was fitted to graphics of other kinds, but "
-        "by the same hand: expect less of others, above all of detailed screenshots and paintings. "
+        "by the same hand. Screenshots and paintings made by others were not measured: expect "
+        "less. "
         "Pictures that somebody reduced to 32x32 pixels and saved with the very JPEG quality of "
         "the data set (75) look like the data set: most of them slip through, and their verdict "
         "is worth little."
@@ -133,7 +134,7 @@ def show_changed(measured: dict[str, dict]) -> None:
             {"Change": label}
             | {
                 name: f"{r['turned_away']:.0%} / {r['sure_share']:.0%} / "
-                + said(r["right_of_sure"], ".1%")
+                + right_of_answers(r, "–")
                 if (r := rows.get(label))
                 else "–"
                 for name, rows in cells.items()
@@ -146,7 +147,7 @@ def show_changed(measured: dict[str, dict]) -> None:
     )
     st.caption(
         f"Of {max(labels.values()):,} validation images: turned away as strange / given a verdict "
-        "/ of those right."
+        "/ of those right (counted where they are few)."
     )
 
 
@@ -170,9 +171,7 @@ def outside(card: Card) -> dict | None:
 
 def price(m: Measured) -> float | None:
     """The smallest share left unanswered with which ``RIGHT`` of the rest are right."""
-    p_fake = m.p_fake()
-    confidence = abs(p_fake - 0.5)
-    return curves.unanswered_for(confidence, (p_fake >= 0.5) == m.scores.is_fake, RIGHT)
+    return curves.least_unanswered(m.p_fake(), m.scores.is_fake, RIGHT)
 
 
 def unanswered(figures: dict | None) -> float | None:
@@ -186,6 +185,19 @@ def rate(found: dict | None) -> str:
         return "–"
     low, high = found["interval_95"]
     return f"{found['share']:.2%} ({low:.2%} to {high:.2%})"
+
+
+def aurocs(rows: list[dict]) -> str:
+    """The least and the greatest, each with its interval."""
+    found = [row for row in rows if row.get("auroc") is not None]
+    if not found:
+        return "–"
+    ends = [pick(found, key=lambda row: row["auroc"]) for pick in (min, max)]
+    return " to ".join(
+        f"{row['auroc']:.2f} ({low:.2f} to {high:.2f})" if low is not None else "–"
+        for row in ends
+        for low, high in [row.get("auroc_interval_95") or (None, None)]
+    )
 
 
 def span(rows: list[dict], key: str, form: str = ".2f") -> str:

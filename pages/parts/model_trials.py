@@ -69,7 +69,11 @@ def show_stress(models: Models) -> None:
         plots.show(plots.as_percent(figure, "y"), key, f"{words}: {ends}", caption)
     counts = {n: of[0]["n"] for n, of in rows.items() if isinstance(of[0].get("n"), int)}
     if counts:
-        st.caption("Test images: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()) + ".")
+        st.caption(
+            "Test images, and by how much chance alone may have moved a share, in points: "
+            + ", ".join(f"{name} {n:,}, ±{98 / n**0.5:.1f} at most" for name, n in counts.items())
+            + "."
+        )
     with st.expander("Every change as a table"):
         labels = list(dict.fromkeys(r["label"] for of in rows.values() for r in of))
         cells = {n: {r["label"]: r for r in of} for n, of in rows.items()}
@@ -83,6 +87,7 @@ def show_stress(models: Models) -> None:
                 for n, of in cells.items()
             },
             hide_index=True,
+            alt="Accuracy after each change, a column for each model",
         )
 
 
@@ -121,6 +126,7 @@ def show_classes(models: Models) -> None:
                 for label, word in (("REAL", "real"), ("FAKE", "AI-generated"))
             },
             hide_index=True,
+            alt="Accuracy by class, two columns for each model",
         )
 
 
@@ -221,12 +227,16 @@ def show_training(models: Models) -> None:
         plots.show(
             figure, f"training-{key}", f"{words} over the epochs; at the end: {ends}", caption
         )
-    for remark in dict.fromkeys(r for m in models if (r := dig(m.training, "remark"))):
-        st.caption(remark)
-    # A sitting that logged in another way shows in the curve and is told of in the card.
-    notes = {m.name: dig(m.card.raw, "training", "note") for m in models if m.name in found}
-    if told := [f"- {name}: {note}" for name, note in notes.items() if note]:
-        st.caption("\n".join(told))
+    st.caption(
+        "Where training stops early, the weights of its best epoch ship, not those of the last."
+    )
+    with st.expander("For those who know how: remarks on these curves"):
+        for remark in dict.fromkeys(r for m in models if (r := dig(m.training, "remark"))):
+            st.caption(remark)
+        # A sitting that logged in another way shows in the curve and is told of in the card.
+        notes = {m.name: dig(m.card.raw, "training", "note") for m in models if m.name in found}
+        if told := [f"- {name}: {note}" for name, note in notes.items() if note]:
+            st.caption("\n".join(told))
 
 
 def last_of_each(rows: list[dict], key: str) -> list[float]:
@@ -251,7 +261,7 @@ def show_ablations() -> None:
     rows = evidence.rows(found, "rows")
     if not rows:
         return
-    st.header("What each idea brought", anchor=False)
+    st.header("Single ideas, tried briefly", anchor=False)
     labels = list(rows[0]["stress_accuracy"])
     st.table(
         [
@@ -264,10 +274,15 @@ def show_ablations() -> None:
             for r in rows
         ],
         hide_index=True,
+        alt="Variants of training: accuracy on validation images, unchanged and changed",
     )
     st.caption(
-        f"Variants and stages of training, on {said(found.get('n'), ',')} validation images, "
-        "unchanged and changed. One row differs from another by chance too: small gaps mean little."
+        f"Stages and variants of training, on {said(found.get('n'), ',')} validation images, "
+        "unchanged and changed. One run each: a few tenths of a point mean nothing, and two epochs "
+        "are too short to say what an idea brings at the end of a long run. All rows but the one "
+        "that ships were calibrated on these very images, so they are a little too good. Averaged "
+        "weights (EMA), mixed images (mixup, CutMix) and a fixed filter for fine noise (SRM) are "
+        "ways to train; flip-averaged is the mean over the image and its mirror image."
     )
     with st.expander("The commands"):
         st.code("\n".join(r["command"] for r in rows), language="bash")

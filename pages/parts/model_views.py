@@ -226,6 +226,7 @@ def show_confidence(models: Models) -> None:
                     for b in bins
                 ],
                 hide_index=True,
+                alt=f"The reliability diagram of {m.name} in figures",
             )
     st.header("What “can't tell” buys", anchor=False)
     if found := with_evidence(

@@ -60,7 +60,8 @@ def show(analysis: Analysis, model: Detector) -> None:
 def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
     if loading:
         st.info(
-            "TensorFlow and tf-keras-vis are loading; the experiment appears here by itself.",
+            "What draws heatmaps (TensorFlow and tf-keras-vis) is still loading; the experiment "
+            "appears here by itself.",
             icon=":material/hourglass_top:",
         )
         return

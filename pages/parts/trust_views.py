@@ -31,7 +31,7 @@ LEGEND = (
     "**Forgets**: passes if the map changes when the model forgets all it learned. **Hits**: how "
     "often the strongest spot lies in the patch, where that turned the likelier side; "
     "**Reversed**: where it reversed the verdict. **Order**: by how many points the method's "
-    "deletion and insertion curves beat a random order."
+    "deletion and insertion curves beat a random order; 100 points are all the area there is."
 )
 RANDOM, EDGES = "random order", "edge detector"
 VIEWS = {"Deletion and insertion": "curves", "Forgetting": "randomised", "Cross-check": "quantus"}
@@ -82,7 +82,9 @@ def show(card: Card) -> None:
                         ("reversed", "… that reversed the verdict"),
                     )
                 },
-                "Its mass in the patch": [mass(parts["planted"].get(m)) for m in shown],
+                "Share of its brightness in the patch": [
+                    mass(parts["planted"].get(m)) for m in shown
+                ],
                 "Beats a random order by": [gap(parts["curves"].get(m)) for m in shown],
                 "Beats an edge detector by": [
                     gap(parts["curves"].get(m), "over_edges") for m in shown
@@ -146,8 +148,14 @@ def mass(row: dict | None) -> str:
 
 
 def gap(row: dict | None, over: str = "over_random") -> str:
-    both = dig(row, over, "both", "mean")
-    return "–" if both is None else f"{100 * both:+.1f} points, n={row['n']:,}"
+    both = dig(row, over, "both") or {}
+    if both.get("mean") is None:
+        return "–"
+    between = ""
+    if both["interval_95"]:
+        low, high = (100 * x for x in both["interval_95"])
+        between = f" ({low:+.1f} to {high:+.1f})"
+    return f"{100 * both['mean']:+.1f} points{between}, n={row['n']:,}"
 
 
 def left(row: dict | None) -> str:

@@ -148,7 +148,11 @@ def figure(
         y=[1.08] * len(at),
         mode="markers",
         name="flip",
-        marker={"symbol": "triangle-down", "size": 13, "color": colours},
+        marker={
+            "symbol": [SYMBOLS[flip.verdict] for flip in turns],
+            "size": 13,
+            "color": colours,
+        },
         customdata=[[change.say(f.setting), ANSWER_WORDS[f.verdict]] for f in turns],
         hovertemplate="from %{customdata[0]} on: %{customdata[1]}",
         cliponaxis=False,

@@ -56,7 +56,7 @@ def group(stats: dict, split: str, label: int, word: str = "all") -> dict:
 
 
 def pooled_mean(stats: dict, label: int, cue: str) -> float:
-    """Mean over both splits, like the histograms and the AUC."""
+    """Mean over both splits, like the histograms and the AUROC."""
     parts = [group(stats, split, label) for split in ("train", "test")]
     return sum(g["n"] * g[cue]["mean"] for g in parts) / sum(g["n"] for g in parts)
 
@@ -90,7 +90,7 @@ def show_file_sizes(stats: dict) -> None:
     )
     st.markdown(
         f"Over the whole set file size is hardly a cue: a photograph and an AI-generated image "
-        f"drawn at random can be told apart by it with an AUC of "
+        f"drawn at random can be told apart by it with an AUROC of "
         f"**{stats['auc']['file_size']:.2f}**, where 0.50 is a coin flip."
     )
 
@@ -129,7 +129,7 @@ def show_light(stats: dict) -> None:
         )
         st.markdown(
             f"{PLURALS[more]} are {word} on average: {means[more]:.0f} against "
-            f"{min(means.values()):.0f}. Alone it separates them with an AUC of "
+            f"{min(means.values()):.0f}. Alone it separates them with an AUROC of "
             f"**{stats['auc'][cue]:.2f}**."
         )
 
@@ -205,8 +205,10 @@ show_images()
 with st.expander("How to read this"):
     st.markdown(
         """
+- **train** is what models learn from, **test** the exam at the end, which no model has seen. A part
+  of train is kept apart, too, to choose with: **validation**.
 - A **histogram** here is a line of shares: of all images of one kind, how many lie in each bin.
-- **AUC** is the chance that a number tells a random photograph from a random AI-generated image;
+- **AUROC** is the chance that a number tells a random photograph from a random AI-generated image;
   0.5 is a coin flip, 1.0 is certainty. A model has to beat such single numbers by far.
 - Every figure is read from a file that `python -m cifake_core data stats` wrote.
 - CIFAKE: J. J. Bird and A. Lotfi, IEEE Access 2024, doi:10.1109/ACCESS.2024.3356122; photographs

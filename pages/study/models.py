@@ -92,7 +92,8 @@ def show_results(models: Models) -> None:
     show_table(table, models, "Results on the test images, a column for each model")
     with st.expander("More figures"):
         show_table(more, models, "More results on the test images, a column for each model")
-    st.caption("\n".join(f"- {about(m)}" for m in models))
+    with st.expander("What each model is, and how it was trained"):
+        st.caption("\n".join(f"- {about(m)}" for m in models))
 
 
 def show_table(rows: dict[str, list[str]], models: Models, alt: str) -> None:
@@ -198,6 +199,8 @@ with st.expander("How to read this"):
 - **Stress**: pictures get saved, sent, shrunk and blurred on their way. Here test images, all or
   some drawn at random, were changed in one way, and the models had to answer again, with nothing
   adapted.
-- Every figure is read from files that `python -m train.evaluate` wrote.
+- Figures are read from files that `python -m train.evaluate`, `train.outside` and `train.ablation`
+  wrote.
+- A **parameter** is a number that training adjusts.
 """
     )

@@ -234,7 +234,7 @@ app = AppTest.from_file("pages/router.py", default_timeout=60).run()
 assert not app.exception and not asked
 app.button("sample0").click().run()
 assert not app.exception and app.header and asked
-assert any("are loading" in c.value for c in app.caption)
+assert any("is still loading" in c.value for c in app.caption)
 heavy = {"tensorflow", "keras", "tf_keras_vis"} & set(sys.modules)
 assert not heavy, heavy
 """

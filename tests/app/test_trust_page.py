@@ -118,8 +118,8 @@ def test_a_row_and_a_sentence_for_each_method(start, folder):
         "75% (65% to 85%) of 40 images (30 AI-generated patches, 10 photographed)",
         "70% (55% to 85%) of 20 images (all AI-generated patches)",
         "38%",
-        "+5.0 points, n=100",
-        "+3.0 points, n=100",
+        "+5.0 points (+4.0 to +6.0), n=100",
+        "+3.0 points (+4.0 to +6.0), n=100",
         "0.05, passes, n=32",
     ]
     assert whole.iloc[1, 6] == "0.95, fails, n=32"
@@ -136,7 +136,7 @@ def test_a_row_and_a_sentence_for_each_method(start, folder):
     assert "worse than chance. Its maps still resemble the first ones when the model has" in said
     assert "has forgotten everything (0.95, limit 0.5), so part of what it shows is not" in said
     assert "a point at random would hit 16% of the patches" in said
-    assert "has 16% of its mass there" in said
+    assert "has 16% of its brightness there" in said
     assert "hits 75% of the 30 AI-generated patches in photographs and 25% of the 10" in said
     assert "**The strongest edge** sees the image and knows no model." in said
     assert [e.label for e in app.expander][-1] == "How to read this"

@@ -51,7 +51,7 @@ def test_what_if_keeps_its_switches_when_an_upload_is_replaced_twice(open_page):
     page.get_by_role("link", name="What if?").click()
     expect(page.get_by_role("heading", name="What if?")).to_be_visible(timeout=WAIT)
     upload(page, "Clouds")
-    labels = ("Cover a part of the image", "Ask every model")
+    labels = ("Cover a part of the image", "Ask all models")
     switches = [page.get_by_role("switch", name=label) for label in labels]
     for label, switch in zip(labels, switches, strict=True):
         page.get_by_text(label).click()

@@ -46,7 +46,7 @@ def test_change_cover_and_ask_every_model(open_page, screenshot):
     expect(page.get_by_text("no pixel is changed")).to_be_visible()
     page.get_by_text("Cover a part of the image").click()
     expect(page.get_by_text("With that part covered, the answer is")).to_be_visible()
-    page.get_by_text("Ask every model").click()
+    page.get_by_text("Ask all models").click()
     expect(page.get_by_role("row", name=re.compile("paper_cnn"))).to_be_visible(timeout=WAIT)
     page.get_by_text("Which changes?").click()
     expect(page.get_by_text("the same for a person")).to_be_visible()
@@ -58,7 +58,7 @@ def test_it_fits_a_phone_in_the_dark(open_page, screenshot):
     go(page)
     page.get_by_text("Cover a part of the image").click()
     expect(page.get_by_text("With that part covered, the answer is")).to_be_visible()
-    page.get_by_text("Ask every model").click()
+    page.get_by_text("Ask all models").click()
     expect(page.get_by_role("row", name=re.compile("paper_cnn"))).to_be_visible(timeout=WAIT)
     assert overflow(page) <= 0
     screenshot(page, "what_if_390_dark")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cifake_core import artifacts, dataset, metrics
-from cifake_core.catalogue import is_of
+from cifake_core.catalogue import is_of, right_of_answers
 from cifake_core.errors import ConfigError
 from cifake_core.perturb import STRESS
 from train import outside, outsiders
@@ -107,3 +107,13 @@ def test_the_shipped_evidence_is_of_the_shipped_models():
             assert r["interval_95"] == pytest.approx(metrics.wilson_interval(hits, r["n"]))
             if r["how"] == "reduced, PNG":
                 assert r["share"] >= 0.95, (name, r["kind"])
+
+
+@pytest.mark.parametrize(
+    ("sure", "right", "words"),
+    [(0.5, 0.98, "98.0%"), (0.03, 0.9, "90.0%"), (0.029, 1.0, "29 of 29"), (0.001, 0.0, "0 of 1")],
+)
+def test_few_answers_are_counted(sure, right, words):
+    row = {"n": 1000, "sure_share": sure, "right_of_sure": right}
+    assert right_of_answers(row, "none") == words
+    assert right_of_answers(row | {"right_of_sure": None}, "none") == "none"

@@ -68,3 +68,24 @@ def test_older_evidence_names_the_command(four, part):
         del {"after": official, "before": official["before_calibration"]}[part]["ece_p_fake"]
     with pytest.raises(ConfigError, match="run `again`"):
         say.calibration("lens", evidence, "again")
+
+
+def test_a_goal_that_chance_alone_could_have_met_is_called_so():
+    def said(right: int) -> str:
+        rows = [{"label": label, "n": 20_000, "accuracy": 0.99} for label in say.GOALS["lens"]]
+        rows[0]["accuracy"] = right / 20_000
+        return say.goals("lens", rows)[0].partition("goal ")[2]
+
+    # 1.96 standard errors of 0.965 at 20,000 are 0.00255.
+    assert said(19_299) == "96.5%: missed."
+    assert said(19_300) == "96.5%: met, but chance alone could explain it."
+    assert said(19_340) == "96.5%: met, but chance alone could explain it."
+    assert said(19_360) == "96.5%: met."
+    assert say.goals("resnet50", []) == []
+
+
+def test_calibration_errors_over_the_goal_are_named():
+    fine = {"ece": 0.004, "ece_p_fake": 0.01}
+    assert say.too_far({"one": fine}).endswith("met by all.")
+    found = say.too_far({"one": fine, "two": fine | {"ece_p_fake": 0.012}})
+    assert found.endswith("missed by `two` (of p_fake: 0.0120).")
