@@ -1,14 +1,12 @@
 """``python -m benchmarks [--save]``: each line is a ratio of two things timed in this very run."""
 
 import argparse
-import json
 import os
 import platform
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from benchmarks import core, explain, page, timing, what_if
-from cifake_core.artifacts import evidence_dir
 from cifake_core.predict import cores
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -24,5 +22,4 @@ core.one_image()
 explain.heatmaps()
 if args.save:
     machine = f"{cores()} processors ({platform.machine()}), Python {platform.python_version()}"
-    text = json.dumps({"machine": machine, "lines": timing.LINES}, indent=1) + "\n"
-    (evidence_dir() / "benchmarks.json").write_text(text, encoding="utf-8")
+    timing.save("benchmarks.json", machine)

@@ -46,6 +46,13 @@ def child(arguments: list[str]) -> tuple[float, float]:
 LINES: list[dict[str, str]] = []
 
 
+def save(file: str, machine: str) -> None:
+    """Keep this run's lines as evidence."""
+    from train.export import evidence_dir, write_json  # what is timed may not find Keras loaded
+
+    write_json(evidence_dir() / file, {"machine": machine, "lines": LINES})
+
+
 def report(what: str, figure: str, goal: str, met: bool) -> None:
     answer = "met" if met else "missed"
     LINES.append({"what": what.strip(), "figure": figure, "goal": goal, "met": answer})

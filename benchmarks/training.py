@@ -19,9 +19,8 @@ os.environ.setdefault("CIFAKE_NO_PROGRESS", "1")
 
 import numpy as np
 
-from benchmarks.timing import LINES, report
+from benchmarks.timing import report, save
 from cifake_core import dataset
-from cifake_core.artifacts import evidence_dir
 from cifake_core.models import build
 from cifake_core.predict import cores
 from train.batches import Batches
@@ -114,6 +113,4 @@ if __name__ == "__main__":
             f"{cores()} processors ({platform.machine()}), Keras {keras.__version__} on "
             f"{keras.backend.backend()}"
         )
-        text = json.dumps({"machine": machine, "lines": LINES}, indent=1) + "\n"
-        path = evidence_dir() / "benchmarks_training.json"
-        path.write_text(text, encoding="utf-8")
+        save("benchmarks_training.json", machine)

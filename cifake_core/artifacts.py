@@ -91,8 +91,7 @@ class Card:
 
     @property
     def _files(self) -> dict[str, Any]:
-        files = self.raw.get("files")
-        return files if isinstance(files, dict) else {}
+        return self.raw["files"]
 
 
 def models_dir() -> Path:
@@ -146,7 +145,10 @@ def read_card(name: str) -> Card:
             raw=raw,
             folder=path.parent,
         )
+        files = raw["files"]
+        listed = isinstance(files, dict) and all(isinstance(f, dict) for f in files.values())
         problems = [
+            (not listed, "does not list its files"),
             (raw["format"] != CARD_FORMAT, "is of another format than this version reads"),
             (raw["name"] != name, "belongs to another model"),
             (raw["classes"] != list(LABELS), f"does not order the classes {', '.join(LABELS)}"),
@@ -292,10 +294,14 @@ def _check_goldens(card: Card, logits_of, file: str) -> None:
     goldens, shape = card.raw.get("goldens") or [], (card.image_size, card.image_size, 3)
     if not goldens:
         raise ArtifactError(f"The card of {card.name} has no golden inputs to check against.")
-    batch = np.stack(
-        [np.frombuffer(base64.b64decode(g["pixels"]), np.uint8).reshape(shape) for g in goldens]
-    )
-    off = np.abs(logits_of(batch) - np.array([g["logit"] for g in goldens]))
+    try:
+        batch = np.stack(
+            [np.frombuffer(base64.b64decode(g["pixels"]), np.uint8).reshape(shape) for g in goldens]
+        )
+        expected = np.array([float(g["logit"]) for g in goldens])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"The golden inputs of {card.name} are damaged: {error!r}.") from None
+    off = np.abs(logits_of(batch) - expected)
     # Written so that NaN fails.
     if not (off <= GOLDEN_TOLERANCE).all():
         raise ArtifactError(

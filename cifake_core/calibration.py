@@ -62,6 +62,9 @@ class Calibration:
         return f"{sure} for {side} is not enough for an answer: this model needs {needed}."
 
 
+UNCALIBRATED = Calibration(1.0, 0.0, 0.5, 0.5)  # what the raw logits say
+
+
 def fit_platt(logits: np.ndarray, is_real: np.ndarray) -> tuple[float, float]:
     """(temperature, bias) that minimise the mean cross-entropy of (N,) logits.
 

@@ -156,9 +156,10 @@ def read_all(
 def validation_indices(
     train: Split, size: int | None = None, seed: int = VALIDATION_SEED
 ) -> np.ndarray:
-    """Rows of ``train`` held out for every choice, sorted; (size,) int64.
+    """Rows of ``train`` held out for every choice, sorted; (size,) int64, or a few less.
 
-    Stratified by label and class; pixel-identical images stay on one side together. By default
+    Stratified by label and class; pixel-identical images stay on one side together, so a group of
+    them for which there is no room left is passed over. By default
     10,000 of all 100,000, and a tenth of a smaller set.
     """
     size = min(VALIDATION_SIZE, len(train) // 10) if size is None else size

@@ -135,11 +135,18 @@ class Gate:
         )
         return np.stack(columns, axis=1).astype(np.float32), z
 
+    def far(self, pixels: np.ndarray, features: np.ndarray) -> np.ndarray:
+        """(N, 4) bool: which signals are too large; see :meth:`distances`."""
+        return self.too_far(self.distances(pixels, features))
+
+    def too_far(self, distances: np.ndarray) -> np.ndarray:
+        """The same of what :meth:`distances` gave."""
+        return ~(distances <= np.array(self.thresholds, np.float32))  # so that NaN is far
+
     def judge(self, pixels: np.ndarray, features: np.ndarray) -> list[tuple[str, ...]]:
         """For each image a sentence on every signal that is too large; none if it is at home."""
         distances, deviations = self._measured(pixels, features)
-        # Written so that NaN is far.
-        far = ~(distances <= np.array(self.thresholds, np.float32))
+        far = self.too_far(distances)
         return [
             tuple(self._sentence(name, own) for name in _BY_EYE if row[SIGNALS.index(name)])
             for row, own in zip(far, deviations, strict=True)

@@ -46,8 +46,9 @@ SLOW = frozenset({Method.SMOOTHGRAD, Method.OCCLUSION})
 SMOOTH_COPIES, SMOOTH_CHUNK = 32, 8
 SMOOTH_NOISE = 0.1  # of the image's range; its paper finds 0.1 to 0.2 best
 # Maps that Score-CAM tries, at most: those that vary most, as in Faster-Score-CAM. It is what a map
-# within 100 ms costs: on `lens` 16 order pixels nearly as well as 128, but hit less often.
-SCORE_MAPS = 16
+# within 100 ms costs: on `lens` 16 order pixels nearly as well as 128, but hit less often. A net
+# that works on maps of more than ``SCORE_LARGE`` positions a side takes longer for each.
+SCORE_MAPS, SCORE_MAPS_OF_LARGE, SCORE_LARGE = 16, 8, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Explainer:
 
     Attributes:
         classifier: the Keras model that is explained: the same net, float32 of 0 to 255 in.
+        score_maps: how many maps Score-CAM tries.
     """
 
     def __init__(self, model, target_layer: str, warm_up: bool = True) -> None:
@@ -114,6 +116,12 @@ class Explainer:
         }
         self._saliency = Saliency(net, clone=False)
         self._net = net
+        self._nothing: float | None = None  # the logit of a black image, once it is wanted
+        shapes = [layer.output.shape for layer in self.classifier.layers]
+        widest = max(shape[1] for shape in shapes if len(shape) == 4)
+        channels = self.classifier.get_layer(target_layer).output.shape[-1]
+        tried = SCORE_MAPS if widest <= SCORE_LARGE else SCORE_MAPS_OF_LARGE
+        self.score_maps = min(channels, tried)
         # Each call builds a small graph of its own; two at a time keep memory bounded.
         self._room = threading.BoundedSemaphore(2)
         if warm_up:
@@ -198,18 +206,17 @@ class Explainer:
     def _score_cam(self, pixels, sign: float) -> np.ndarray:
         from tf_keras_vis.scorecam import Scorecam
 
-        channels = self._net.get_layer(self._layer).output.shape[-1]
         net = _TwoAnswers(self._net)
-        (nothing,) = net.logits(np.zeros_like(pixels)[None])
+        if self._nothing is None:
+            (self._nothing,) = net.logits(np.zeros_like(pixels)[None])
+        nothing = self._nothing
 
-        def increase(p_real_and_fake) -> list[float]:
+        def increase(p_fake_and_real) -> list[float]:
             """How far the target's logit rises above that of an image of which nothing is seen."""
-            p = np.asarray(p_real_and_fake, np.float64)
+            p = np.asarray(p_fake_and_real, np.float64)
             return list(np.maximum(sign * (np.log(p[:, 1]) - np.log(p[:, 0]) - nothing), 0))
 
-        maps = Scorecam(net)(
-            increase, pixels[None], max_N=min(channels, SCORE_MAPS), **self._at_layer()
-        )
+        maps = Scorecam(net)(increase, pixels[None], max_N=self.score_maps, **self._at_layer())
         return np.asarray(maps)[0]
 
 

@@ -24,6 +24,9 @@ MAX_FINDINGS = 24
 MAX_OF_A_KIND = 6
 
 # The questions that a file may answer.
+NOT_IN_TIME = (
+    "The Content Credentials were not read in time, as the machine is busy: try again in a while"
+)
 QUESTIONS = ("generator", "credentials", "camera", "date", "software")
 KINDS = (*QUESTIONS, "location", "text", "unreadable")
 
@@ -65,6 +68,11 @@ class Metadata:
             "findings": [asdict(finding) for finding in self.findings],
         }
 
+    @property
+    def in_time(self) -> bool:
+        """False if another try may find more."""
+        return all(finding.value != NOT_IN_TIME for finding in self.findings)
+
 
 def read(data: bytes) -> Metadata:
     """Read an encoded image's metadata; from bytes that are no image, none.
@@ -89,7 +97,10 @@ def read(data: bytes) -> Metadata:
     except Exception:  # hostile bytes: whatever breaks, what was found before it counts
         found.unreadable("The file's structure is damaged")
     if found.signed:
-        found.credentials(credentials.read(kind, data))
+        try:
+            found.credentials(credentials.read(kind, data))
+        except credentials.NotInTimeError:
+            found.unreadable(NOT_IN_TIME)
     return found.metadata()
 
 

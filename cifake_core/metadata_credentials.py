@@ -54,6 +54,10 @@ class Credentials:
     actions: tuple[tuple[str, str, str], ...]
 
 
+class NotInTimeError(Exception):
+    """Others' files, or this one, took too long: another try may succeed."""
+
+
 _one = threading.BoundedSemaphore(1)  # child at a time, however many visitors
 
 
@@ -62,11 +66,14 @@ def read(kind: str, data: bytes) -> Credentials | None:
 
     Args:
         kind: of :func:`cifake_core.containers.kind_of`.
+
+    Raises:
+        NotInTimeError: too many files at once, or a machine too busy.
     """
     # -P: this folder's modules must not stand in for those that the library imports.
     command = [sys.executable, "-P", "-B", __file__, f"image/{kind.lower()}"]
     if not _one.acquire(timeout=SECONDS):
-        return None  # others' files take too long
+        raise NotInTimeError
     try:
         done = subprocess.run(
             command,
@@ -80,6 +87,8 @@ def read(kind: str, data: bytes) -> Credentials | None:
         actions = tuple((str(a), str(b), str(c)) for a, b, c in found["actions"])
         words = (str(found[name]) for name in ("state", "generator", "signer", "time"))
         return Credentials(*words, actions)
+    except subprocess.TimeoutExpired:
+        raise NotInTimeError from None
     except (OSError, subprocess.SubprocessError, ValueError, TypeError, KeyError):
         return None
     finally:

@@ -10,6 +10,15 @@ import math
 import numpy as np
 
 
+def rate(hits: np.ndarray) -> dict:
+    """The share of (N,) bool that is true, and its 95 % interval."""
+    count = int(hits.sum())
+    return {
+        "share": count / max(1, len(hits)),
+        "interval_95": list(wilson_interval(count, len(hits))),
+    }
+
+
 def wilson_interval(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:
     """Wilson score interval for a share, 95 % by default (Wilson 1927)."""
     if not count:

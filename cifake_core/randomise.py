@@ -19,7 +19,7 @@ _JOINED = re.compile(r"^net\d+_")
 
 
 def learned(model: keras.Model) -> list[list[str]]:
-    """Names of the layers with weights, from the logit down to the image.
+    """Names of the layers whose weights were trained, from the logit down to the image.
 
     A layer without a kernel (batch normalisation) goes with the one that feeds it: apart, neither
     would be what a reader calls a layer. So do the layers of one name in nets that were joined
@@ -28,7 +28,7 @@ def learned(model: keras.Model) -> list[list[str]]:
     groups: list[list[str]] = []
     found: dict[str, list[str]] = {}
     for layer in model.layers:  # from the image up
-        if not layer.weights:
+        if not layer.weights or _is_fixed(layer):
             continue
         plain = _JOINED.sub("", layer.name)
         if any(w.name == "kernel" for w in layer.weights):
@@ -41,6 +41,13 @@ def learned(model: keras.Model) -> list[list[str]]:
         found[layer.name] = found[plain] = group
     first_net_first = [sorted(g, key=lambda name: bool(_JOINED.match(name))) for g in groups]
     return first_net_first[::-1]
+
+
+def _is_fixed(layer) -> bool:
+    """Filters that nobody ever trained, as ``lens`` may have."""
+    from cifake_core.models.lens import Fixed
+
+    return isinstance(getattr(layer, "depthwise_initializer", None), Fixed)
 
 
 def _below(layer) -> Iterator[str]:

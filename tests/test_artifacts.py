@@ -108,6 +108,8 @@ def test_wrong_class_order_is_refused(lens):
         ({"builder": "unheard_of"}, "architecture"),
         ({"calibration": {"temperature": 0, "real_to": 0.1, "fake_from": 0.9}}, "not readable"),
         ({"image_size": "big"}, "not readable"),
+        ({"files": None}, "does not list its files"),
+        ({"files": {"model.onnx": "here"}}, "does not list its files"),
     ],
 )
 def test_card_that_must_not_be_acted_on_is_refused(lens, changes, words):
@@ -155,6 +157,13 @@ def test_wrong_golden_logit_is_refused(lens):
     goldens[0]["logit"] += 0.5
     edit(lens, goldens=goldens)
     with pytest.raises(ArtifactError, match="golden"):
+        artifacts.load_engine(artifacts.read_card("lens"))
+
+
+@pytest.mark.parametrize("golden", [{"pixels": "AAAA", "logit": 0}, {"logit": 0}, {"pixels": 5}])
+def test_golden_of_another_form_is_refused(lens, golden):
+    edit(lens, goldens=[golden])
+    with pytest.raises(ArtifactError, match="golden inputs of lens are damaged"):
         artifacts.load_engine(artifacts.read_card("lens"))
 
 

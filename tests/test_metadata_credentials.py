@@ -133,6 +133,18 @@ def test_child_that_fails_is_a_finding(body, tmp_path, monkeypatch, signed_jpeg)
     monkeypatch.setattr(metadata_credentials, "__file__", str(tmp_path / "child.py"))
     monkeypatch.setattr(metadata_credentials, "WAIT_SECONDS", 1)
     assert list(said(signed_jpeg)) == ["unreadable"]
+    # What took too long may be read at another time; what is damaged stays so.
+    found = metadata.read(signed_jpeg)
+    assert found.in_time == ("sleep" not in body)
+
+
+def test_a_busy_machine_is_said_to_be_busy(monkeypatch, signed_jpeg):
+    monkeypatch.setattr(metadata_credentials, "SECONDS", 0.01)
+    with metadata_credentials._one:  # another visitor's file is being read
+        found = metadata.read(signed_jpeg)
+    assert not found.in_time
+    assert "machine is busy" in found.findings[-1].value
+    assert metadata.read(signed_jpeg).in_time
 
 
 def test_library_is_loaded_in_the_child_alone():

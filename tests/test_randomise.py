@@ -51,6 +51,17 @@ def test_joined_nets_forget_layer_by_layer_together():
     assert len(groups) == len(learned(build("lens", widths=(4, 6, 8))))
 
 
+def test_filters_that_were_never_learned_are_not_forgotten(images):
+    ideas = {"high_pass": True, "anti_alias": True, "squeeze_excite": True}
+    model = build("lens", widths=(4, 6, 8), **ideas)
+    rng = np.random.default_rng(2)
+    model.set_weights([rng.uniform(0.1, 0.5, w.shape) for w in model.get_weights()])
+    copy = randomised(model, len(learned(model)), seed=1)
+    fixed = {layer.name for layer in model.layers if layer.weights} - changed(model, copy)
+    assert fixed == {"high_pass", "stage2_blur", "stage3_blur"}
+    assert not np.allclose(model(images), copy(images))
+
+
 def test_where_paths_part_each_normalisation_goes_with_its_own_convolution():
     groups = learned(build("resnet50"))
     convolutions = [group for group in groups if group[0].endswith("_conv")]

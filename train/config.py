@@ -105,7 +105,7 @@ class Config:
         ):  # fmt: skip
             if not 0 <= getattr(self, key) < math.inf:
                 raise ConfigError(f"{key} must be at least 0.")
-        if self.learning_rate <= 0 or self.weight_decay < 0:
+        if not (0 < self.learning_rate < math.inf and 0 <= self.weight_decay < math.inf):
             raise ConfigError("learning_rate must be more than 0, weight_decay at least 0.")
         for key in ("ema", "zoom"):
             if not 0 <= getattr(self, key) < 1:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from cifake_core import artifacts, dataset, metrics
-from cifake_core.calibration import Calibration
+from cifake_core.calibration import UNCALIBRATED, Calibration
 from cifake_core.catalogue import is_of
 from cifake_core.domain import SIGNALS, Gate
 from cifake_core.errors import CifakeLensError
@@ -28,7 +28,7 @@ from cifake_core.predict import CHUNK, Engine
 from cifake_core.progress import Progress, progress_bar
 from cifake_core.stability import stabilities
 from train.cost import SPEED, speed, time_again
-from train.export import UNCALIBRATED, evidence_dir, export, predict, write_json
+from train.export import evidence_dir, export, predict, write_json
 from train.gate import distances
 from train.runs import seeds_of
 
@@ -213,7 +213,7 @@ def thorough(
     turned = np.array([bool(s.reversed) for s in found])
     return {
         "n": len(images),
-        "reversed": _rate(turned),
+        "reversed": metrics.rate(turned),
         **_answered(calibration, p_fake, is_fake, ~away & ~turned),
         "without": _answered(calibration, p_fake, is_fake, ~away),
     }
@@ -253,7 +253,7 @@ def turned_away(gate: Gate | None, engine: Engine, images: np.ndarray) -> np.nda
     """(N, K) bool: which of (N, S, S, 3) images each of the gate's K signals finds strange."""
     if gate is None:
         return np.zeros((len(images), len(SIGNALS)), bool)
-    return distances(gate, engine, images) > np.array(gate.thresholds)
+    return gate.too_far(distances(gate, engine, images))
 
 
 def gated(away: np.ndarray, is_fake: np.ndarray) -> dict:
@@ -261,8 +261,7 @@ def gated(away: np.ndarray, is_fake: np.ndarray) -> dict:
     one = away.any(axis=1)
     return {
         "turned_away": {
-            "share": float(one.mean()),
-            "interval_95": list(metrics.wilson_interval(int(one.sum()), len(one))),
+            **metrics.rate(one),
             "real": float(one[~is_fake].mean()),
             "fake": float(one[is_fake].mean()),
         },
@@ -287,8 +286,8 @@ def in_words(evidence: dict) -> list[str]:
 def _answers(calibration: Calibration, p_fake: np.ndarray, is_fake: np.ndarray) -> dict:
     return _answered(calibration, p_fake, is_fake, np.ones(len(p_fake), bool)) | {
         # What the thresholds promise to keep small, each a share of its class.
-        "real_called_fake": _rate(p_fake[~is_fake] >= calibration.fake_from),
-        "fake_called_real": _rate(p_fake[is_fake] <= calibration.real_to),
+        "real_called_fake": metrics.rate(p_fake[~is_fake] >= calibration.fake_from),
+        "fake_called_real": metrics.rate(p_fake[is_fake] <= calibration.real_to),
     }
 
 
@@ -301,14 +300,6 @@ def _answered(
     return {
         "answered_share": float(answered.mean()),
         "accuracy_answered": float(right.mean()) if len(right) else None,
-    }
-
-
-def _rate(hits: np.ndarray) -> dict:
-    count = int(hits.sum())
-    return {
-        "share": count / max(1, len(hits)),
-        "interval_95": list(metrics.wilson_interval(count, len(hits))),
     }
 
 

@@ -19,7 +19,7 @@ from scipy import stats
 
 from cifake_core import artifacts, dataset, faithfulness, randomise
 from cifake_core.artifacts import Card
-from cifake_core.errors import CifakeLensError
+from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.explain import SLOW, Explainer, Method
 from cifake_core.explain_occlusion import occlusion
 from cifake_core.labels import FAKE, REAL
@@ -38,7 +38,6 @@ SEEDS = (1, 2, 3, 4)  # of randomised weights; each draws a part of the images
 # Chosen before any map was looked at: at 0.5 two maps share a quarter of their ranks' variance. An
 # edge detector, which knows no weights, scores 1.
 CHANGES_BELOW = 0.5
-Maps = Callable[[np.ndarray, np.ndarray], np.ndarray]  # images and targets to (N, h, w)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -64,6 +63,7 @@ def main(argv: list[str] | None = None) -> int:
             data = dataset.load(args.data, show)
         for name in artifacts.available("cifake") if args.all else args.model:
             trial = Trial(artifacts.read_card(name), data.train, args.images, slow)
+            trial.refuse_fewer()
             if args.again:
                 trial.forget(args.method)
             if args.quantus:
@@ -113,6 +113,15 @@ class Trial:
             found = self.record.get(part, {})
             if "rows" in found:
                 found["rows"] = [r for r in found["rows"] if r["method"] not in gone]
+
+    def refuse_fewer(self) -> None:
+        """What a table says of its composites must be true of all its rows."""
+        there = self.record.get("planted", {}).get("n", 0)
+        if there > len(self.made.labels):
+            raise ConfigError(
+                f"The rows of {self.card.name} are of {there:,} composites: ask for as many with "
+                f"--images {there}."
+            )
 
     def keep(self, part: str, value: Any) -> None:
         self.record[part] = value
@@ -238,35 +247,41 @@ class Trial:
     def randomised(self, method: Method, count: int) -> None:
         """How alike maps stay while layers forget, from the logit down."""
         rows = self.record.get("randomised", {}).get("rows", [])
-        if any(r["method"] == method and r["n"] >= count and "empty_share" in r for r in rows):
+        if any(r["method"] == method and r["n"] >= count and "pairs" in r for r in rows):
             return
         images, targets = self.sample(count)
+        count = len(images)
         groups = randomise.learned(self.keras)
         depths = sorted({int(d) for d in np.rint(np.linspace(1, len(groups), DEPTHS))})
         size = images.shape[1]
         before = [faithfulness.fit(m, size) for m in self.maps(method, images, targets, "maps")]
         halves = np.array_split(np.arange(len(images)), len(SEEDS))
-        figures = np.zeros((len(depths), 2, len(images)))
-        empty = np.zeros(len(images), bool)
+        # NaN where one of the maps is empty: there is nothing to compare.
+        figures = np.full((len(depths), 2, count), np.nan)
         for at, depth in enumerate(depths):
             for half, seed in zip(halves, SEEDS, strict=True):
+                if not len(half):
+                    continue
                 say = self._say(f"{depth} of {len(groups)} layers randomised")
                 copy = self._copy(depth, seed)
                 maps = drawn(*copy, method, images[half], targets[half], say)
                 for i, after in zip(half, maps, strict=True):
                     after = faithfulness.fit(after, size)
-                    empty[i] = not (before[i].max() > 0 and after.max() > 0)  # the last stays
+                    if not (before[i].max() > 0 and after.max() > 0):
+                        continue
                     figures[at, 0, i] = faithfulness.spearman(before[i], after)
                     figures[at, 1, i] = faithfulness.ssim(before[i], after)
+        both = ~np.isnan(figures[:, 0])
         row = {
             "n": count,
-            "spearman": figures[:, 0].mean(-1).round(4).tolist(),
-            "spearman_absolute": np.abs(figures[:, 0]).mean(-1).round(4).tolist(),
-            "ssim": figures[:, 1].mean(-1).round(4).tolist(),
+            "pairs": both.sum(-1).tolist(),  # images with two maps to compare, at each depth
+            "spearman": means(figures[:, 0]),
+            "spearman_absolute": means(np.abs(figures[:, 0])),
+            "ssim": means(figures[:, 1]),
+            "empty_share": float((~both[-1]).mean()),
         }
-        # With every layer random: what is left where there are two maps to compare.
-        rest = paired(np.abs(figures[-1, 0])[~empty])
-        row |= {"rest": rest, "empty_share": float(empty.mean())}
+        # With every layer random.
+        rest = row["rest"] = paired(np.abs(figures[-1, 0])[both[-1]])
         low, high = rest["interval_95"] or (0.0, 1.0)
         row["passes"] = True if high < CHANGES_BELOW else False if low > CHANGES_BELOW else None
         head = {"depths": depths, "layers": [group[0] for group in groups]}
@@ -304,6 +319,12 @@ def curve_row(found: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
         row[name] = curves.mean(0).round(4).tolist()
         row[f"{name}_area"] = round(float(faithfulness.area(curves).mean()), 4)
     return row
+
+
+def means(figures: np.ndarray) -> list[float | None]:
+    """Of each row's numbers; None where it has none."""
+    some = [row[~np.isnan(row)] for row in figures]
+    return [round(float(row.mean()), 4) if len(row) else None for row in some]
 
 
 def paired(gaps: np.ndarray) -> dict[str, Any]:

@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cifake_core import artifacts, dataset, kernels, metrics
-from cifake_core.calibration import Calibration, conformal_thresholds, fit_platt, promisable
+from cifake_core.calibration import (
+    UNCALIBRATED,
+    Calibration,
+    conformal_thresholds,
+    fit_platt,
+    promisable,
+)
 from cifake_core.errors import ConfigError
 from cifake_core.labels import LABELS, REAL
 from cifake_core.models import target_layer
@@ -52,7 +58,6 @@ DAMAGE = (
     "light", "brightness", "contrast", "blur", "blur_sigma", "noise", "noise_sigma", "jpeg",
     "jpeg_quality",
 )  # fmt: skip
-UNCALIBRATED = Calibration(1.0, 0.0, 0.5, 0.5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,9 @@ def fit_gate(engine: Engine, data: dataset.Dataset) -> tuple[Gate, dict[str, Any
     )
     found = distances(gate, engine, data.train.images[held_out])
     thresholds = choose_thresholds(found, FALSE_ALARMS)
-    away = found > np.array(thresholds)
-    return replace(gate, thresholds=thresholds), {
+    gate = replace(gate, thresholds=thresholds)
+    away = gate.too_far(found)
+    return gate, {
         "fitted_on": f"{len(rows):,} training images and, the score for graphics, "
         f"{DRAWN * len(graphics.KINDS):,} drawn ones",
         "false_alarms_on_validation": float(away.any(axis=1).mean()),

@@ -24,7 +24,7 @@ from PIL import Image
 
 from cifake_core import artifacts, dataset, images, metrics
 from cifake_core.calibration import Verdict
-from cifake_core.errors import CifakeLensError, ConfigError
+from cifake_core.errors import CifakeLensError, ConfigError, ImageError
 from cifake_core.labels import FAKE, LABELS
 from cifake_core.perturb import STRESS
 from cifake_core.pipeline import Detector
@@ -72,8 +72,10 @@ def measure(archive: Path, data: dataset.Dataset) -> dict[str, Any]:
     """The evidence on every model that ships.
 
     Raises:
-        ConfigError: there is no such archive, or it holds no pictures of both kinds.
+        ConfigError: there is no such archive, it holds no pictures of both kinds or one that
+            cannot be read, or a model has no gate.
     """
+    models = [Detector(name) for name in artifacts.available()]
     try:
         files = list(pictures(archive))
     except (OSError, tarfile.TarError) as error:
@@ -81,7 +83,12 @@ def measure(archive: Path, data: dataset.Dataset) -> dict[str, Any]:
     labels = np.array([label for label, _ in files])
     if set(labels.tolist()) != set(LABELS):
         raise ConfigError(f"{archive.name} needs pictures in folders named REAL and FAKE.")
-    opened = [images.decode(data) for _, data in files]
+    if without := [d.card.name for d in models if d.gate is None]:
+        raise ConfigError(f"{', '.join(without)} has no gate: run `python -m train.calibrate`.")
+    try:
+        opened = [images.decode(data) for _, data in files]
+    except ImageError as error:
+        raise ConfigError(f"{archive.name} holds a picture that cannot be read: {error}") from None
     whole = [images.upright(image.pixels, image.orientation) for image in opened]
     drawn = {
         kind: [draw(rng, int(rng.choice(SIDES))) for _ in range(DRAWN)]
@@ -96,10 +103,9 @@ def measure(archive: Path, data: dataset.Dataset) -> dict[str, Any]:
             "fake": int((labels == "FAKE").sum()),
         },
         "models": {
-            name: _of_model(detector, files, whole, labels == "FAKE", drawn)
+            detector.card.name: _of_model(detector, files, whole, labels == "FAKE", drawn)
             | {"changed": changed(detector, data)}
-            for name in artifacts.available()
-            for detector in [Detector(name)]
+            for detector in models
         },
     }
 
@@ -154,7 +160,7 @@ def changed(detector: Detector, data: dataset.Dataset) -> list[dict[str, Any]]:
         for at in range(0, len(rows), 256):
             part = slice(at, at + 256)
             logits[part], features = detector.engine.logits_and_features(some[part])
-            strange[part] = [bool(why) for why in detector.gate.judge(some[part], features)]
+            strange[part] = detector.gate.far(some[part], features).any(axis=1)
         calibration = detector.card.calibration
         verdicts = [calibration.verdict(p) for p in calibration.p_fake(logits)]
         sure = np.array([v is not Verdict.UNCERTAIN for v in verdicts]) & ~strange
@@ -225,14 +231,7 @@ def _judged(detector: Detector, files: list[bytes]) -> list:
 
 
 def _share(kind: str, how: str, away: list[bool]) -> dict[str, Any]:
-    hits = sum(away)
-    return {
-        "kind": kind,
-        "how": how,
-        "n": len(away),
-        "share": hits / len(away),
-        "interval_95": list(metrics.wilson_interval(hits, len(away))),
-    }
+    return {"kind": kind, "how": how, "n": len(away)} | metrics.rate(np.array(away))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from cifake_core import artifacts, curves, metrics
+from cifake_core import artifacts, curves
 from cifake_core.errors import ConfigError
 from train import cells as cell
 
@@ -74,7 +74,7 @@ def goals(name: str, stress: list[dict]) -> list[str]:
     lines = []
     for label, goal in GOALS.get(name, {}).items():
         row = next(r for r in stress if r["label"] == label)
-        low, high = metrics.wilson_interval(round(row["accuracy"] * row["n"]), row["n"])
+        low, high = row["accuracy_interval_95"]
         met = "met" if row["accuracy"] >= goal else "missed"
         if met == "met" and low < goal:
             met = "met, but chance alone could explain it"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def estimate(model: keras.Model, batches: Batches, most: int = 64) -> int:
-    """Set moving means and variances to their plain mean over the last batches of the run.
+    """Set moving means and variances to their plain mean over the last batches that were planned.
 
     The ones kept while training belong to the weights as they went along, not to their average
     (Izmailov et al. 2018, arXiv:1803.05407, section 3.2). Nothing else of ``model`` changes. Of a

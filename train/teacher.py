@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cifake_core import artifacts, dataset
-from cifake_core.calibration import Calibration
+from cifake_core.calibration import UNCALIBRATED
 from train import checkpoint
 from train.runs import load_run, read_run
 
@@ -34,7 +34,7 @@ def answers(source: str, data: dataset.Dataset, folder: Path, predict: Callable)
     path = folder / FILE
     if path.is_file():
         return np.load(path)
-    calibration, policy = Calibration(1.0, 0.0, 0.5, 0.5), keras.config.dtype_policy()
+    calibration, policy = UNCALIBRATED, keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
         if (run := Path(source)).is_dir():

@@ -103,6 +103,21 @@ class Mirror(layers.Layer):
         return ops.flip(x, axis=2)
 
 
+@keras.saving.register_keras_serializable("cifake_lens")
+class Fixed(keras.initializers.Initializer):
+    """(h, w, m) kernels, the same for every channel of a depthwise convolution."""
+
+    def __init__(self, kernels: list) -> None:
+        self.kernels = kernels
+
+    def __call__(self, shape, dtype=None):
+        kernels = np.asarray(self.kernels, np.float32)[:, :, None]
+        return ops.cast(ops.broadcast_to(kernels, shape), dtype or "float32")
+
+    def get_config(self) -> dict:
+        return {"kernels": self.kernels}
+
+
 Block = Callable  # a tensor to a tensor; the layers inside are made once and may be used twice
 
 
@@ -164,13 +179,10 @@ def _fixed(
 ) -> layers.Layer:
     """(h, w, m) kernels over every channel, m maps of each; nothing in them is trained."""
 
-    def initial(shape, dtype=None):
-        return ops.cast(ops.broadcast_to(kernels[:, :, None], shape), dtype or "float32")
-
     height, width, maps = kernels.shape
     return layers.DepthwiseConv2D(
         (height, width), strides, "same", maps, use_bias=False,
-        depthwise_initializer=initial, trainable=False, dtype=dtype, name=name,
+        depthwise_initializer=Fixed(kernels.tolist()), trainable=False, dtype=dtype, name=name,
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def disagreement(analysis: Analysis, data: bytes, chosen: pipeline.Detector) -> 
     if not st.session_state.get("ask_all") or analysis.verdict not in SAYS:
         return None
     answers = ask(engine.cards(), analysis, data)
-    pipeline.load(chosen.card.name)
+    engine.keep(chosen.card.name)
     against = [
         name
         for name, answer in answers.items()
@@ -60,7 +60,7 @@ def show(analysis: Analysis, data: bytes, chosen: pipeline.Detector) -> None:
     if not st.toggle("Ask all models", key="ask_all", persist_state="session"):
         return
     answers = ask(cards, analysis, data)
-    pipeline.load(chosen.card.name)  # the others may have taken its place in memory
+    engine.keep(chosen.card.name)
     good = {n: a for n, a in answers.items() if isinstance(a, Answer)}
     known = {n: a for n, a in good.items() if a.in_domain}
     st.markdown(f"**{agreement([a.verdict for a in good.values()], len(answers) - len(good))}**")

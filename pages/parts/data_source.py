@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from cifake_core.errors import DatasetError
 from cifake_core.labels import CLASSES
 
 _log = logging.getLogger(__name__)
+AGAIN = 60  # seconds after which a data set that was not there is looked for once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,20 @@ class Drawn:
     class_word: str
 
 
-@st.cache_resource(show_spinner=False)
-def _future() -> Future:
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One attempt to open the data set."""
+
+    future: Future
+    began: float  # by time.monotonic
+
+    def stands(self) -> bool:
+        failed = self.future.done() and self.future.exception() is not None
+        return not failed or time.monotonic() - self.began < AGAIN
+
+
+@st.cache_resource(show_spinner=False, validate=_Try.stands)
+def _try() -> _Try:
     future: Future = Future()
 
     def load() -> None:
@@ -43,17 +57,17 @@ def _future() -> Future:
             future.set_exception(error)
 
     threading.Thread(target=load, name="dataset", daemon=True).start()
-    return future
+    return _Try(future, time.monotonic())
 
 
 def opened() -> dataset.Dataset | None:
     """The data set, or None while it is being opened or where there is none."""
-    future = _future()
+    future = _try().future
     return future.result() if future.done() and future.exception() is None else None
 
 
 def opening() -> bool:
-    return not _future().done()
+    return not _try().future.done()
 
 
 @st.fragment(run_every=1.0)
@@ -64,13 +78,22 @@ def wait() -> None:
         st.rerun()
 
 
-def draw(data: dataset.Dataset, rng: np.random.Generator) -> Drawn:
-    """A random test image that no training image equals; real and fake are equally likely."""
+def draw(data: dataset.Dataset, rng: np.random.Generator) -> Drawn | None:
+    """A random test image that no training image equals; real and fake are equally likely.
+
+    None if there is no such image, or if its file is gone.
+    """
     label = int(rng.integers(2))
     rows = np.flatnonzero((data.test.labels == label) & ~_leaked(data.sha256, data))
+    if not len(rows):
+        return None
     row = int(rng.choice(rows))
+    try:
+        found = (data.root / str(data.test.names[row])).read_bytes()
+    except OSError:
+        return None
     return Drawn(
-        (data.root / str(data.test.names[row])).read_bytes(),
+        found,
         label,
         CLASSES[int(data.test.classes[row])],
     )

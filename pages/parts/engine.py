@@ -12,6 +12,7 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import asdict
 
 import streamlit as st
@@ -32,7 +33,12 @@ Draw = Callable[[pipeline.Analysis, pipeline.Detector, bool], None]  # the last:
 def cards() -> dict[str, Card | ArtifactError]:
     """The models for these images, the default one first; one with a bad card as its error."""
     found = catalogue.cards(DOMAIN)
-    return {name: found[name] for name in sorted(found, key=lambda n: (n != DEFAULT, n))}
+    return {name: found[name] for name in sorted(found, key=by_default_first)}
+
+
+def by_default_first(name: str) -> tuple[bool, str]:
+    """Sorts models' names."""
+    return name != DEFAULT, name
 
 
 def detector(name: str = DEFAULT) -> pipeline.Detector:
@@ -43,6 +49,12 @@ def detector(name: str = DEFAULT) -> pipeline.Detector:
     except ArtifactError as error:
         st.error(f"The model cannot be used. {error}", icon=":material/error:")
         st.stop()
+
+
+def keep(name: str) -> None:
+    """Make a model the last one that leaves memory, after others were asked."""
+    with suppress(ArtifactError):  # replaced while the page is open: the next run says so
+        pipeline.load(name)
 
 
 def key(card: Card) -> str:

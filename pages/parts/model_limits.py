@@ -11,7 +11,7 @@ from cifake_core.artifacts import Card
 from cifake_core.catalogue import dig, is_of, right_of_answers
 from pages.parts import evidence
 from pages.parts.evidence import Measured
-from pages.parts.model_views import Models, said, with_evidence
+from pages.parts.model_views import Models, chosen, said, with_evidence
 
 RIGHT = 0.995  # the accuracy that the table asks the price of
 MEASURE = "python -m train.outside --pictures PICTURES.tar"
@@ -97,16 +97,21 @@ def show_limits(models: Models) -> None:
         "thresholds alone: this app gives no verdict on pictures of other sizes."
     )
     st.header("Which of such images are recognised as strange?", anchor=False)
-    kinds = {(r["kind"], r["how"]): None for row in measured.values() for r in row["recognised"]}
+    # One model at a time: the gates differ little, and five columns do not fit a phone.
+    model = chosen([m for m in models if m.name in measured], "limits-model")
+    row = measured[model.name]
     st.table(
         [
-            {"Image": f"{kind}, {how}"}
-            | {name: share(row["recognised"], kind, how) for name, row in measured.items()}
-            for kind, how in kinds
+            {
+                "Image": f"{r['kind']}, {r['how']}",
+                "recognised (95 % interval)": rate(r, ".1%"),
+                "of": f"{r['n']:,}",
+            }
+            for r in row["recognised"]
         ],
         border="horizontal",
         hide_index=True,
-        alt="Share of strange images that get no verdict, a column for each model",
+        alt=f"Share of strange images to which {model.name} gives no verdict",
     )
     st.caption(
         "Such an image gets “can't tell” and the reason. Noise, blanks, drawings, scans and "
@@ -117,37 +122,32 @@ def show_limits(models: Models) -> None:
         "the data set (75) look like the data set: most of them slip through, and their verdict "
         "is worth little."
     )
-    show_changed(measured)
+    show_changed(model.name, row.get("changed", []))
 
 
-def show_changed(measured: dict[str, dict]) -> None:
+def show_changed(name: str, rows: list[dict]) -> None:
     """What becomes of the data set's own images once they were changed."""
-    labels = {r["label"]: r["n"] for row in measured.values() for r in row.get("changed", [])}
-    if not labels:
+    if not rows:
         return
     st.header("And images of CIFAKE that were changed?", anchor=False)
-    cells = {
-        name: {r["label"]: r for r in row.get("changed", [])} for name, row in measured.items()
-    }
     st.table(
         [
-            {"Change": label}
-            | {
-                name: f"{r['turned_away']:.0%} / {r['sure_share']:.0%} / "
-                + right_of_answers(r, "–")
-                if (r := rows.get(label))
-                else "–"
-                for name, rows in cells.items()
+            {
+                "Change": r["label"],
+                "turned away": f"{r['turned_away']:.1%}",
+                "given a verdict": f"{r['sure_share']:.1%}",
+                "of those right": right_of_answers(r, "–"),
             }
-            for label in labels
+            for r in rows
         ],
         border="horizontal",
         hide_index=True,
-        alt="Changed images of the data set: turned away, answered, right; a column for each model",
+        alt=f"Changed images of the data set: turned away, answered and right, by {name}",
     )
     st.caption(
-        f"Of {max(labels.values()):,} validation images: turned away as strange / given a verdict "
-        "/ of those right (counted where they are few)."
+        f"Of {rows[0]['n']:,} validation images after one change, by {name}. Turned away: as "
+        "strange. Right answers are counted where there are few. RESULTS.md has all models side by "
+        "side."
     )
 
 
@@ -179,12 +179,12 @@ def unanswered(figures: dict | None) -> float | None:
     return None if answered is None else 1 - answered
 
 
-def rate(found: dict | None) -> str:
+def rate(found: dict | None, form: str = ".2%") -> str:
     """A share with its interval."""
     if dig(found, "share") is None or not dig(found, "interval_95"):
         return "–"
     low, high = found["interval_95"]
-    return f"{found['share']:.2%} ({low:.2%} to {high:.2%})"
+    return f"{found['share']:{form}} ({low:{form}} to {high:{form}})"
 
 
 def aurocs(rows: list[dict]) -> str:
@@ -203,8 +203,3 @@ def aurocs(rows: list[dict]) -> str:
 def span(rows: list[dict], key: str, form: str = ".2f") -> str:
     values = [row[key] for row in rows if row.get(key) is not None]
     return f"{min(values):{form}} to {max(values):{form}}" if values else "–"
-
-
-def share(rows: list[dict], kind: str, how: str) -> str:
-    row = next((r for r in rows if (r["kind"], r["how"]) == (kind, how)), None)
-    return "–" if row is None else f"{row['share']:.1%} of {row['n']}"

@@ -8,7 +8,7 @@ from cifake_core.catalogue import dig
 from cifake_core.labels import CLASSES, LABELS
 from pages.parts import evidence, plots
 from pages.parts.evidence import Measured
-from pages.parts.model_views import Models, chosen, said, with_evidence
+from pages.parts.model_views import Models, chosen, in_order, said, with_evidence
 from pages.parts.plots import Line
 from pages.parts.words import LABEL_NAMES
 
@@ -26,7 +26,7 @@ NEUTRAL = {"brightness": 0.0, "contrast": 1.0}
 
 
 def show_stress(models: Models) -> None:
-    names = [m.name for m in models]
+    names = in_order(models)
     models = with_evidence(models, lambda m: evidence.rows(m.evidence, "stress"), "Stress")
     if not models:
         return
@@ -70,8 +70,12 @@ def show_stress(models: Models) -> None:
     counts = {n: of[0]["n"] for n, of in rows.items() if isinstance(of[0].get("n"), int)}
     if counts:
         st.caption(
-            "Test images, and by how much chance alone may have moved a share, in points: "
-            + ", ".join(f"{name} {n:,}, ±{98 / n**0.5:.1f} at most" for name, n in counts.items())
+            "Test images, half of them AI-generated, and by how many points at most chance alone "
+            "may have moved the accuracy and the share found: "
+            + ", ".join(
+                f"{name} {n:,}, ±{98 / n**0.5:.1f} and ±{98 / (n / 2) ** 0.5:.1f}"
+                for name, n in counts.items()
+            )
             + "."
         )
     with st.expander("Every change as a table"):
@@ -141,7 +145,7 @@ def by_class(m: Measured) -> dict[str, dict[str, float]]:
 
 
 def show_cost(models: Models) -> None:
-    names = [m.name for m in models]
+    names = in_order(models)
     prices = {
         "ms_per_image": ("Time", "milliseconds for one image"),
         "parameters": ("Parameters", "parameters"),
@@ -178,7 +182,7 @@ def price(m: Measured, key: str) -> tuple[float, float, tuple[float, float]] | N
 
 
 def show_training(models: Models) -> None:
-    names = [m.name for m in models]
+    names = in_order(models)
     found = {m.name: rows for m in models if (rows := evidence.rows(m.training, "metrics"))}
     if lack := [n for n in names if n not in found]:
         st.info(
@@ -261,7 +265,7 @@ def show_ablations() -> None:
     rows = evidence.rows(found, "rows")
     if not rows:
         return
-    st.header("Single ideas, tried briefly", anchor=False)
+    st.header("Stages of training, and single ideas", anchor=False)
     labels = list(rows[0]["stress_accuracy"])
     st.table(
         [
@@ -278,11 +282,12 @@ def show_ablations() -> None:
     )
     st.caption(
         f"Stages and variants of training, on {said(found.get('n'), ',')} validation images, "
-        "unchanged and changed. One run each: a few tenths of a point mean nothing, and two epochs "
-        "are too short to say what an idea brings at the end of a long run. All rows but the one "
-        "that ships were calibrated on these very images, so they are a little too good. Averaged "
-        "weights (EMA), mixed images (mixup, CutMix) and a fixed filter for fine noise (SRM) are "
-        "ways to train; flip-averaged is the mean over the image and its mirror image."
+        "unchanged and changed. Where there was one run, a few tenths of a point mean nothing, and "
+        "two epochs are too short to say what an idea brings at the end of a long run. All were "
+        "calibrated on these very images (the one that ships on damaged copies), so they are a "
+        "little too good. Averaged weights (EMA), mixed images (mixup, CutMix) and a fixed filter "
+        "for fine noise (SRM) are ways to train; flip-averaged is the mean over the image and its "
+        "mirror image."
     )
     with st.expander("The commands"):
         st.code("\n".join(r["command"] for r in rows), language="bash")

@@ -8,13 +8,12 @@ from typing import Any
 import streamlit as st
 
 from cifake_core import curves
-from cifake_core.calibration import Calibration
+from cifake_core.calibration import UNCALIBRATED
 from cifake_core.catalogue import dig
-from pages.parts import evidence, plots
+from pages.parts import engine, evidence, plots
 from pages.parts.evidence import Measured
 from pages.parts.plots import Line
 
-UNCALIBRATED = Calibration(1.0, 0.0, 0.5, 0.5)
 Models = list[Measured]
 
 
@@ -44,6 +43,11 @@ def with_evidence(models: Models, has: Callable[[Measured], Any], what: str) -> 
             icon=":material/info:",
         )
     return found
+
+
+def in_order(models: Models) -> list[str]:
+    """Their names in the order that gives each its colour and sign, on every page the same."""
+    return sorted((m.name for m in models), key=engine.by_default_first)
 
 
 def chosen(models: Models, key: str) -> Measured:
@@ -98,13 +102,13 @@ def guarantee(models: Models) -> str:
             f"AI-generated, and of {of} AI-generated images like those of CIFAKE at most about one "
             "is wrongly called real; for other images nothing is promised."
         )
-        by = "" if len(errors) == 1 else f"{', '.join(names)}: "
+        by = "" if len(names) == len(models) else f"{', '.join(names)}: "
         said.append(f"{by}{sentence if by else sentence[0].upper() + sentence[1:]}")
     return " ".join(said)
 
 
 def show_curves(models: Models) -> None:
-    names = [m.name for m in models]
+    names = in_order(models)
     models = with_evidence(models, lambda m: m.scores, "The curves")
     if not models:
         return
@@ -194,7 +198,7 @@ def show_threshold(models: Models) -> None:
 
 
 def show_confidence(models: Models) -> None:
-    names = [m.name for m in models]
+    names = in_order(models)
     st.header("Can a probability be taken at its word?", anchor=False)
     if scored := with_evidence(models, lambda m: m.scores, "The reliability diagram"):
         m = chosen(scored, "reliability-model")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cifake_core import catalogue
 from cifake_core.artifacts import Card
 from cifake_core.catalogue import dig
-from pages.parts import engine
+from pages.parts import engine, evidence
 
 
 def choose() -> str:
@@ -36,7 +35,7 @@ def describe(card: Card) -> str:
     parts = []
     if (count := card.raw.get("parameters")) is not None:
         parts.append(f"{count:,} parameters")
-    official = dig(catalogue.measured(card), "test", "official")
+    official = dig(evidence.measured(card).evidence, "test", "official")
     if dig(official, "accuracy") is not None and dig(official, "n"):
         parts.append(
             f"{official['accuracy']:.2%} of CIFAKE's {official['n']:,} test images right "

@@ -185,5 +185,8 @@ def _take_sample(number: int) -> None:
 
 def _take_random(data) -> None:
     drawn = data_source.draw(data, np.random.default_rng())
+    if drawn is None:
+        st.toast("No image of the data set can be read now.", icon=":material/broken_image:")
+        return
     _look_at(Source(drawn.data, "a random CIFAKE test image", drawn.label, drawn.class_word))
     st.session_state.pop("show_truth", None)

@@ -227,7 +227,8 @@ def show_curves(found: Rows) -> None:
         plots.show(
             figure,
             f"trust-{way}",
-            f"{way} curve of {WORDS[method]} against a random order and an edge detector",
+            f"{way} curve of {WORDS[method]}, area {found[method][f'{way}_area']:.3f}, against a "
+            "random order and an edge detector",
             f"{way.capitalize()}: {better} is better. Mean over {found[method]['n']:,} images of "
             "the calibrated probability of the answer given at first"
             + _fewer(found, method)
@@ -244,8 +245,12 @@ def _fewer(found: Rows, method: str) -> str:
 
 
 def _numbers(found: Rows) -> str:
-    counts = sorted({row["n"] for row in found.values()})
-    return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    """Over how many images the means go; with an empty map there is nothing to compare."""
+    of = max(row["n"] for row in found.values())
+    counts = [n for row in found.values() for n in row.get("pairs", [row["n"]])]
+    least = min(counts)
+    counted = f"{of}" if least == of else f"{least} to {of}"
+    return f"{counted} images{'' if least == of else ', those with two maps to compare'}"
 
 
 def show_depths(found: Rows, record: dict[str, Any]) -> None:
@@ -268,11 +273,16 @@ def show_depths(found: Rows, record: dict[str, Any]) -> None:
         plots.show(
             figure,
             f"trust-{key}",
-            f"{title} with the first map against the number of randomised layers",
+            f"{title} with the first map against the number of randomised layers; once all are: "
+            + ", ".join(f"{name} {_short(line.y[-1])}" for name, line in lines.items()),
             f"{title[0].upper()}{title[1:]} with the map of the trained model, mean over "
-            f"{_numbers(found)} images. It should fall: a line that stays high "
+            f"{_numbers(found)}. It should fall: a line that stays high "
             "belongs to a method that does not look at what was learned.",
         )
+
+
+def _short(value: float | None) -> str:
+    return "nothing to compare" if value is None else f"{value:.2f}"
 
 
 def show_cross_check(found: dict[str, Any]) -> None:

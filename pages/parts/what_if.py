@@ -61,7 +61,11 @@ def show(analysis: Analysis, model: Detector) -> None:
     cover = choose_cover(size)
     changed = pixels[None] if change is None else change.apply(pixels[None], setting)
     after = cover.apply(changed)[0] if cover else changed[0]
-    p_fake, strange = curve(pixels, model.card, change, cover, gated=True)
+    try:
+        p_fake, strange = curve(pixels, model.card, change, cover, gated=True)
+    except ArtifactError as error:  # replaced while the page was open
+        st.error(f"The model cannot be used. {error}", icon=":material/error:")
+        return
     now = 1 + (change.settings.index(setting) if change else 0)
     before, native = (analysis.verdict, analysis.doubts), analysis.opened.prepared.native
     readings = st.container()
@@ -187,7 +191,7 @@ def ask_all(
                 if not native:
                     said = [(p_fake, Verdict.UNCERTAIN) for p_fake, _ in said]
                 found[name] = Answer(*said, line_of, line[1:])
-                pipeline.load(picked)  # so that it is not the one that leaves memory
+                engine.keep(picked)
             except ArtifactError as error:
                 found[name] = str(error)
     return found

@@ -29,9 +29,11 @@ def show(before: np.ndarray, after: np.ndarray, model: Detector, leans_to: int) 
         required=True,
         key=f"what_if_target-{model.card.name}-{sha256(before)}",
     )
+    # Asked before the maps are: it may end meanwhile.
+    loaded = model.engine.has_cam or engine.load_heatmaps(model).done()
     maps = [_of(pixels, model, target) for pixels in (before, after)]
     if None in maps:
-        if engine.load_heatmaps(model).done():
+        if loaded:
             st.caption(":material/error: TensorFlow could not be loaded, so there is no heatmap.")
         else:
             _wait_for_tensorflow(model.card.name)

@@ -86,7 +86,7 @@ def show_file_sizes(stats: dict) -> None:
         sizes["edges"],
         {x: sizes["counts"][f"{split}/{LABELS[x]}/{word}"] for x in (REAL, FAKE)},
         f"Histograms of file size, {split}, {word}: mean {means[REAL]:.0f} bytes for photographs, "
-        f"{means[FAKE]:.0f} for AI-generated images; the two lines nearly coincide",
+        f"{means[FAKE]:.0f} for AI-generated images",
     )
     st.markdown(
         f"Over the whole set file size is hardly a cue: a photograph and an AI-generated image "

@@ -100,8 +100,13 @@ def test_limits_of_what_ships_and_of_models_never_measured(start, three):
     reduced, recognised, changed = (t.value for t in shipped.table[-3:])
     assert set(reduced["Model"]) == set(artifacts.available())
     assert "pictures, as they are" in recognised["Image"].tolist()
-    assert set(recognised.columns) == {"Image", *artifacts.available()}
+    assert recognised.columns.tolist() == ["Image", "recognised (95 % interval)", "of"]
     assert changed["Change"].tolist()[:2] == ["unchanged", "JPEG 90"]
+    outside = json.loads((artifacts.ASSETS / "evidence" / "outside.json").read_text())["models"]
+    for name in ("lens", "paper_cnn"):
+        shipped.selectbox(key="limits-model").set_value(name).run()
+        away = shipped.table[-1].value["turned away"].tolist()
+        assert away == [f"{r['turned_away']:.1%}" for r in outside[name]["changed"]]
     other = look(start(*three), "Limits")
     assert "Not measured yet" in words(other)
 

@@ -72,3 +72,17 @@ def both(data: list[bytes]) -> None:
 
     for each in data:
         origins.show(each)
+
+
+def test_what_was_not_read_in_time_is_tried_again(monkeypatch):
+    from cifake_core import metadata
+
+    late = metadata.Finding("unreadable", "Not readable", metadata.NOT_IN_TIME, "")
+    answers = [metadata.Metadata((late,)), metadata.Metadata(), metadata.Metadata((late,))]
+    monkeypatch.setattr(metadata, "read", lambda _: answers.pop(0))
+    app = show(encode(picture(), "PNG"))
+    assert "machine is busy" in ours(app)
+    app.run()
+    assert "machine is busy" not in ours(app)
+    app.run()  # an answer is kept
+    assert len(answers) == 1

@@ -96,3 +96,49 @@ def test_an_upload_is_there_on_other_pages_and_can_be_removed_there(app):
     assert not app.exception
     assert source(app) is None
     assert not app.select_slider
+
+
+def test_an_image_that_cannot_be_drawn_is_a_short_message(monkeypatch, tiny_cifake):
+    from cifake_core import dataset
+    from pages.parts import data_source
+
+    data = dataset.load(tiny_cifake)
+    monkeypatch.setattr(data_source, "opened", lambda: data)
+    monkeypatch.setattr(data_source, "draw", lambda *_: None)
+    app = AppTest.from_file(str(ROOT / "pages/router.py"), default_timeout=60).run()
+    (button,) = (b for b in app.button if "Random CIFAKE image" in b.label)
+    button.click().run()
+    assert not app.exception
+    assert "No image of the data set" in app.toast[0].value
+    assert not app.header
+
+
+def test_draw_finds_no_image_where_the_files_are_gone(tiny_cifake, tmp_path):
+    import shutil
+
+    import numpy as np
+
+    from cifake_core import dataset
+    from pages.parts import data_source
+
+    root = shutil.copytree(tiny_cifake, tmp_path / "moved")
+    data = dataset.load(root)
+    assert data_source.draw(data, np.random.default_rng(0)).label in (0, 1)
+    shutil.rmtree(root)
+    assert data_source.draw(data, np.random.default_rng(0)) is None
+
+
+def test_a_data_set_that_was_not_there_is_looked_for_again(monkeypatch):
+    import time
+    from concurrent.futures import Future
+
+    from pages.parts.data_source import AGAIN, _Try
+
+    failed, good = Future(), Future()
+    failed.set_exception(OSError())
+    good.set_result("data")
+    long_ago = time.monotonic() - AGAIN - 1
+    assert _Try(Future(), long_ago).stands()  # still at it
+    assert _Try(good, long_ago).stands()
+    assert _Try(failed, time.monotonic()).stands()
+    assert not _Try(failed, long_ago).stands()

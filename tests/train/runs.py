@@ -22,18 +22,27 @@ WARM = (
 )
 
 
+# Several runs in one process, which pays for the slow start once.
+SEVERAL = (
+    "import json, sys; from train.train import main;"
+    "sys.exit(max(main(arguments) for arguments in json.loads(sys.argv[1])))"
+)
+
+
 class Run:
     """One ``python -m train.train`` on a folder; ``warm`` ones wait for :meth:`go`."""
 
     def __init__(self, data: Path, folder: Path, *options: str, warm: bool = False, **env: str):
         self.folder = folder
         start = ["-c", WARM] if warm else ["-m", "train.train"]
-        arguments = ["--recipe", str(SMALL), "--data", str(data), "--run", str(folder), *options]
+        self._start([*start, *arguments(data, folder, *options)], env)
+
+    def _start(self, command: list[str], env: dict[str, str]) -> None:
         # One thread for each operation: sums are then added in the same order in every process.
         quiet = {"CIFAKE_NO_PROGRESS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
         threads = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
-            [sys.executable, *start, *arguments],
+            [sys.executable, *command],
             cwd=ROOT,
             env=os.environ | quiet | threads | env,
             stdin=subprocess.PIPE,
@@ -78,6 +87,18 @@ class Run:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         self.process.communicate()
+
+
+class Several(Run):
+    """Runs one after the other, folder -> options, in one process."""
+
+    def __init__(self, data: Path, runs: dict[Path, list[str]], **env: str):
+        words = [arguments(data, folder, *options) for folder, options in runs.items()]
+        self._start(["-c", SEVERAL, json.dumps(words)], env)
+
+
+def arguments(data: Path, folder: Path, *options: str) -> list[str]:
+    return ["--recipe", str(SMALL), "--data", str(data), "--run", str(folder), *options]
 
 
 def finished(data: Path, folder: Path, *options: str, **env: str) -> Path:

@@ -6,7 +6,7 @@ import importlib.util
 import json
 
 import pytest
-from runs import Run, assert_same_result, checkpointed, finished, log
+from runs import Run, Several, assert_same_result, checkpointed, finished, log
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -42,11 +42,12 @@ def test_training_learns_and_resumes_to_the_same_weights(backend, tiny_cifake, t
 
 @pytest.mark.parametrize("backend", BACKENDS, indirect=True)
 def test_mixed_precision_stays_near_float32(backend, tiny_cifake, tmp_path):
-    losses = []
-    for dtype in ("float32", "mixed_bfloat16", "mixed_float16"):
-        settings = options("epochs=2", f"dtype={dtype}")
-        run = finished(tiny_cifake, tmp_path / dtype, *settings, KERAS_BACKEND=backend)
-        losses.append([entry["loss"] for entry in log(run)])
+    kinds = ("float32", "mixed_bfloat16", "mixed_float16")
+    runs = {tmp_path / dtype: options("epochs=2", f"dtype={dtype}") for dtype in kinds}
+    with Several(tiny_cifake, runs, KERAS_BACKEND=backend) as process:
+        code, text = process.wait()
+        assert code == 0, text
+    losses = [[entry["loss"] for entry in log(run)] for run in runs]
     for mixed in losses[1:]:
         assert mixed != losses[0]
         assert mixed == pytest.approx(losses[0], abs=0.1)

@@ -128,6 +128,10 @@ def test_from_the_data_to_the_page(evidence, few_methods, data, monkeypatch):
         limit = found["changes_below"]
         assert row["passes"] is (True if high < limit else False if low > limit else None)
         assert len(row["ssim"]) == 2
+        # An empty map is like nothing: it is left out, not taken for a map that changed.
+        assert row["pairs"][-1] == round(row["n"] * (1 - row["empty_share"]))
+        for key in ("spearman", "spearman_absolute", "ssim"):
+            assert [value is None for value in row[key]] == [not n for n in row["pairs"]]
 
     # What was measured is kept, and measured again where asked.
     measured = []
@@ -153,6 +157,22 @@ def test_from_the_data_to_the_page(evidence, few_methods, data, monkeypatch):
         # Of the one the last decimals may differ: threads add up in another order.
         assert before.pop("gradcam").keys() == after.pop("gradcam").keys()
         assert before == after
+
+
+def test_means_leave_out_what_cannot_be_compared():
+    nothing = float("nan")
+    figures = np.array([[0.2, nothing, 0.4], [nothing, nothing, nothing]])
+    assert explanations.means(figures) == [0.3, None]
+
+
+def test_fewer_composites_than_a_table_has_are_refused(evidence, few_methods, data, capsys):
+    options = ["--model", "paper_cnn", "--method", "gradcam", "--data", str(data.root)]
+    options += ["--random-images", "1"]
+    assert explanations.main([*options, "--images", "6"]) == 0
+    before = evidence.read_text()
+    assert explanations.main([*options, "--images", "4", "--again"]) == 1
+    assert "--images 6" in capsys.readouterr().err
+    assert evidence.read_text() == before
 
 
 PARTS = ("planted", "curves", "randomised")

@@ -6,6 +6,7 @@ import made_up
 import numpy as np
 import pytest
 
+from cifake_core import metrics
 from cifake_core.errors import ConfigError
 from train import report_words as say
 
@@ -72,8 +73,11 @@ def test_older_evidence_names_the_command(four, part):
 
 def test_a_goal_that_chance_alone_could_have_met_is_called_so():
     def said(right: int) -> str:
-        rows = [{"label": label, "n": 20_000, "accuracy": 0.99} for label in say.GOALS["lens"]]
-        rows[0]["accuracy"] = right / 20_000
+        accuracy, interval = right / 20_000, metrics.wilson_interval(right, 20_000)
+        rows = [
+            {"label": label, "accuracy": accuracy, "accuracy_interval_95": interval}
+            for label in say.GOALS["lens"]
+        ]
         return say.goals("lens", rows)[0].partition("goal ")[2]
 
     # 1.96 standard errors of 0.965 at 20,000 are 0.00255.
