@@ -23,10 +23,10 @@ from cifake_core.metadata_words import STATES, WORTH, clean
 MAX_FINDINGS = 24
 MAX_OF_A_KIND = 6
 
-# The questions that a file may answer.
 NOT_IN_TIME = (
     "The Content Credentials were not read in time, as the machine is busy: try again in a while"
 )
+# The questions that a file may answer.
 QUESTIONS = ("generator", "credentials", "camera", "date", "software")
 KINDS = (*QUESTIONS, "location", "text", "unreadable")
 

@@ -17,7 +17,8 @@ from cifake_core.errors import DatasetError
 from cifake_core.labels import CLASSES
 
 _log = logging.getLogger(__name__)
-AGAIN = 60  # seconds after which a data set that was not there is looked for once more
+AGAIN = 60  # seconds after which a data set that was not there is looked for once more, quietly
+_missed = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,12 @@ def _try() -> _Try:
         try:
             future.set_result(dataset.load())
         except DatasetError as error:
+            _missed.set()
             if os.environ.get("CIFAKE_DATA"):  # someone meant it to be there
                 _log.warning("%s", error)
             future.set_exception(error)
         except BaseException as error:  # pages wait for the future whatever happens
+            _missed.set()
             _log.exception("the data set cannot be opened")
             future.set_exception(error)
 
@@ -67,7 +70,8 @@ def opened() -> dataset.Dataset | None:
 
 
 def opening() -> bool:
-    return not _try().future.done()
+    """Whether it is worth waiting for: once it was not there, nobody is told of another try."""
+    return not _try().future.done() and not _missed.is_set()
 
 
 @st.fragment(run_every=1.0)
