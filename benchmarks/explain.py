@@ -1,4 +1,4 @@
-"""Every heatmap method, one image after a warm-up, on the first model and on large ones."""
+"""Every heatmap method, one image after a warm-up, on every model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cifake_core.explain_spectral import spectral_occlusion
 from cifake_core.labels import FAKE
 from cifake_core.samples import samples
 
-MODELS = ("lens", "mobilenet_v2", "resnet50")
+MODELS = ("lens", "aireal_cnn", "mobilenet_v2", "paper_cnn", "resnet50")
 
 
 def heatmaps() -> None:

@@ -152,6 +152,24 @@ def test_other_weights_of_the_right_shape_are_refused(lens):
         artifacts.load_keras(artifacts.read_card("lens"))
 
 
+def test_the_same_bytes_are_tried_once_and_others_anew(lens, monkeypatch):
+    artifacts.load_gate(card := artifacts.read_card("lens"), artifacts.load_engine(card))
+    ran = []
+    real = artifacts.Gate.distances
+    monkeypatch.setattr(artifacts.Gate, "distances", lambda *a: ran.append("gate") or real(*a))
+    check = artifacts._check_goldens
+    monkeypatch.setattr(artifacts, "_check_goldens", lambda *a: ran.append("graph") or check(*a))
+    artifacts.load_gate(card, artifacts.load_engine(card))
+    assert ran == []
+    goldens = json.loads((lens / artifacts.CARD).read_text())["goldens"]
+    edit(lens, goldens=goldens[:1])
+    artifacts.load_engine(artifacts.read_card("lens"))
+    assert ran == ["graph"]
+    flip_byte(lens / artifacts.GATE)
+    with pytest.raises(ArtifactError, match="damaged"):
+        artifacts.load_gate(artifacts.read_card("lens"), artifacts.load_engine(card))
+
+
 def test_wrong_golden_logit_is_refused(lens):
     goldens = json.loads((lens / artifacts.CARD).read_text())["goldens"]
     goldens[0]["logit"] += 0.5

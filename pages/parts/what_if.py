@@ -191,9 +191,9 @@ def ask_all(
                 if not native:
                     said = [(p_fake, Verdict.UNCERTAIN) for p_fake, _ in said]
                 found[name] = Answer(*said, line_of, line[1:])
-                engine.keep(picked)
             except ArtifactError as error:
                 found[name] = str(error)
+    engine.keep(picked)
     return found
 
 
