@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from cifake_core import dataset, locate
+from cifake_core.errors import DatasetError
 from cifake_core.labels import CLASSES, FAKE, LABELS
 from cifake_core.metrics import auroc
 from cifake_core.progress import Progress
@@ -77,8 +78,17 @@ def check(root: Path, progress: Progress | None = None) -> tuple[list[str], list
 
 
 def summarise(data: dataset.Dataset) -> dict:
-    """Everything the data-set page shows, from the pixels and file sizes alone, ready for JSON."""
+    """Everything the data-set page shows, from the pixels and file sizes alone, ready for JSON.
+
+    Raises:
+        DatasetError: no image of some class, which is no CIFAKE to compare anything in.
+    """
     parts = {"train": data.train, "test": data.test}
+    for name, split in parts.items():
+        for number, label in enumerate(LABELS):
+            lacks = set(range(len(CLASSES))) - set(split.classes[split.labels == number].tolist())
+            if lacks:
+                raise DatasetError(f"{name}/{label} has no image of class {CLASSES[min(lacks)]}.")
     cues = {name: _cues(split) for name, split in parts.items()}
     size_edges = _edges(np.concatenate([s.file_sizes for s in parts.values()]), SIZE_BIN)
     grey_edges, saturation_edges = np.arange(0, 257, 8), np.arange(0, 257, 8)
@@ -130,8 +140,6 @@ def _cues(split: dataset.Split) -> dict[str, np.ndarray]:
 def _describe(cues: dict[str, np.ndarray]) -> dict:
     described: dict = {"n": len(cues["file_size"])}
     for cue, values in cues.items():
-        if not len(values):
-            continue
         quartiles = np.percentile(values, [25, 50, 75])
         figures = dict(zip(("q25", "median", "q75"), quartiles.tolist(), strict=True))
         figures |= {"mean": values.mean(), "std": values.std()}

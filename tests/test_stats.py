@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from cifake_core import dataset, stats
+from cifake_core.errors import DatasetError
 from cifake_core.labels import CLASSES, LABELS
 
 CUES = ("file_size", "brightness", "saturation")
@@ -137,6 +138,14 @@ def test_duplicates_of_the_tiny_set_pair_by_pair(summary, tiny_cifake):
     assert (made["pairs_in_train"], made["pairs_in_test"]) == (2, 1)
     assert made["leak_free_test"] == 79
     assert made["fake_also_real"] == made["test_real_also_in_train"] == 0
+
+
+def test_a_set_without_some_class_is_refused_in_a_sentence(tiny_cifake, tmp_path):
+    root = shutil.copytree(tiny_cifake, tmp_path / "part")
+    for path in (root / "test" / "REAL").glob("* (3).jpg"):
+        path.unlink()
+    with pytest.raises(DatasetError, match=r"^test/REAL has no image of class bird\.$"):
+        stats.summarise(dataset.load(root))
 
 
 def test_duplicates_by_hand():
