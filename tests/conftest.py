@@ -24,6 +24,11 @@ TINY_COPIES = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests come first, so that no worker is left alone with them at the end."""
+    items.sort(key=lambda item: "test_every_recipe_runs_end_to_end" not in item.name)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test, and no fixture of whatever scope, works on the user's data or caches."""
