@@ -61,6 +61,32 @@ def right_of_answers(row: dict[str, Any], nothing: str) -> str:
     return f"{row['right_of_sure']:.1%}"
 
 
+def rate(found: dict[str, Any] | None, form: str = ".2%") -> str:
+    """A share with its interval, a dash without."""
+    if dig(found, "share") is None or not dig(found, "interval_95"):
+        return "–"
+    low, high = found["interval_95"]
+    return f"{found['share']:{form}} ({low:{form}} to {high:{form}})"
+
+
+def aurocs(rows: list[dict[str, Any]]) -> str:
+    """The least and the greatest AUROC of some rows, each with its interval where there is one."""
+    found = [row for row in rows if row.get("auroc") is not None]
+    if not found:
+        return "–"
+    ends = []
+    for row in (pick(found, key=lambda row: row["auroc"]) for pick in (min, max)):
+        low, high = row.get("auroc_interval_95") or (None, None)
+        ends.append(f"{row['auroc']:.2f}" + ("" if low is None else f" ({low:.2f} to {high:.2f})"))
+    return " to ".join(ends)
+
+
+def span(rows: list[dict[str, Any]], key: str, form: str = ".2f") -> str:
+    """The least and the greatest of a figure, a dash where nobody measured it."""
+    values = [row[key] for row in rows if row.get(key) is not None]
+    return f"{min(values):{form}} to {max(values):{form}}" if values else "–"
+
+
 def dig(tree: Any, *path: str) -> Any:
     """The value at a path of keys, or None where there is none."""
     for key in path:

@@ -51,9 +51,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """The findings, in the order of KINDS."""
+    """The findings, in the order of KINDS; not ``in_time``: another try may find more."""
 
     findings: tuple[Finding, ...] = ()
+    in_time: bool = True
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -67,11 +68,6 @@ class Metadata:
             **dict.fromkeys(self.unknown, "unknown"),
             "findings": [asdict(finding) for finding in self.findings],
         }
-
-    @property
-    def in_time(self) -> bool:
-        """False if another try may find more."""
-        return all(finding.value != NOT_IN_TIME for finding in self.findings)
 
 
 def read(data: bytes) -> Metadata:
@@ -100,7 +96,8 @@ def read(data: bytes) -> Metadata:
         try:
             found.credentials(credentials.read(kind, data))
         except credentials.NotInTimeError:
-            found.unreadable(NOT_IN_TIME)
+            found.late = True
+            found.add("unreadable", "Not read yet", NOT_IN_TIME, "This says nothing of the file.")
     return found.metadata()
 
 
@@ -109,11 +106,11 @@ class _Found:
 
     def __init__(self) -> None:
         self.findings: dict[Finding, None] = {}  # a set that keeps its order
-        self.signed = False
+        self.signed = self.late = False
 
     def metadata(self) -> Metadata:
         chosen = sorted(self.findings, key=lambda finding: KINDS.index(finding.kind))
-        return Metadata(tuple(chosen[:MAX_FINDINGS]))
+        return Metadata(tuple(chosen[:MAX_FINDINGS]), in_time=not self.late)
 
     def add(self, kind: str, label: str, value: str, worth: str | None = None) -> None:
         value = clean(value)

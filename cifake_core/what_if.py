@@ -144,8 +144,7 @@ def judged(
     if gate is None:
         return calibration.p_fake(engine.logits(batch)), np.zeros(len(batch), bool)
     logits, features = engine.logits_and_features(batch)
-    strange = [bool(reasons) for reasons in gate.judge(batch, features)]
-    return calibration.p_fake(logits), np.array(strange)
+    return calibration.p_fake(logits), gate.far(batch, features).any(axis=1)
 
 
 def _batch(pixels: np.ndarray, change: Change | None, cover: Cover | None) -> np.ndarray:

@@ -131,7 +131,8 @@ for attempt in (lambda: open("/dev/null"), socket.socket, lambda: bytes(2**30)):
 def test_child_that_fails_is_a_finding(body, tmp_path, monkeypatch, signed_jpeg):
     (tmp_path / "child.py").write_text(body)
     monkeypatch.setattr(metadata_credentials, "__file__", str(tmp_path / "child.py"))
-    monkeypatch.setattr(metadata_credentials, "WAIT_SECONDS", 1)
+    if "sleep" in body:
+        monkeypatch.setattr(metadata_credentials, "WAIT_SECONDS", 1)
     assert list(said(signed_jpeg)) == ["unreadable"]
     # What took too long may be read at another time; what is damaged stays so.
     found = metadata.read(signed_jpeg)

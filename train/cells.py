@@ -64,26 +64,6 @@ def left(row: dict | None) -> str:
     return f"{found['mean']:.2f} ({low:.2f} to {high:.2f}), {said}, n = {count}{row['n']}"
 
 
-def rate(found: dict, form: str = ".2%") -> str:
-    low, high = found["interval_95"]
-    return f"{found['share']:{form}} ({low:{form}} to {high:{form}})"
-
-
-def aurocs(rows: list[dict]) -> str:
-    """The least and the greatest of some AUROCs, each with its interval."""
-    ends = [pick(rows, key=lambda row: row["auroc"]) for pick in (min, max)]
-    return " to ".join(
-        f"{row['auroc']:.2f} ({low:.2f} to {high:.2f})"
-        for row in ends
-        for low, high in [row["auroc_interval_95"]]
-    )
-
-
-def span(rows: list[dict], key: str, form: str) -> str:
-    values = [row[key] for row in rows if row[key] is not None]
-    return f"{min(values):{form}} to {max(values):{form}}" if values else "none"
-
-
 def runs(seeds: list[int | list[int]]) -> str:
     """How many, and their seeds, which are names and no counts; a list's nets were joined."""
     if len(seeds) == 1 and isinstance(seeds[0], list):

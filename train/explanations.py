@@ -63,7 +63,6 @@ def main(argv: list[str] | None = None) -> int:
             data = dataset.load(args.data, show)
         for name in artifacts.available("cifake") if args.all else args.model:
             trial = Trial(artifacts.read_card(name), data.train, args.images, slow)
-            trial.refuse_fewer()
             if args.again:
                 trial.forget(args.method)
             if args.quantus:
@@ -74,6 +73,7 @@ def main(argv: list[str] | None = None) -> int:
                     "quantus", cross_check(trial.p_fake, trial.explainer, both, args.quantus)
                 )
                 continue
+            trial.refuse_others()
             # What is quick first, so that a run that is stopped early has most of it.
             for method in sorted(args.method, key=lambda m: m in SLOW):
                 trial.planted(method)
@@ -114,13 +114,13 @@ class Trial:
             if "rows" in found:
                 found["rows"] = [r for r in found["rows"] if r["method"] not in gone]
 
-    def refuse_fewer(self) -> None:
+    def refuse_others(self) -> None:
         """What a table says of its composites must be true of all its rows."""
-        there = self.record.get("planted", {}).get("n", 0)
-        if there > len(self.made.labels):
+        there = self.record.get("planted", {})
+        if there.get("rows") and there["n"] != len(self.made.labels):
             raise ConfigError(
-                f"The rows of {self.card.name} are of {there:,} composites: ask for as many with "
-                f"--images {there}."
+                f"The rows of {self.card.name} are of {there['n']:,} composites: ask for as many "
+                f"with --images {there['n']}, or for all methods --again."
             )
 
     def keep(self, part: str, value: Any) -> None:
@@ -246,11 +246,10 @@ class Trial:
 
     def randomised(self, method: Method, count: int) -> None:
         """How alike maps stay while layers forget, from the logit down."""
-        rows = self.record.get("randomised", {}).get("rows", [])
+        rows, count = self.record.get("randomised", {}).get("rows", []), min(count, len(self.rows))
         if any(r["method"] == method and r["n"] >= count and "pairs" in r for r in rows):
             return
         images, targets = self.sample(count)
-        count = len(images)
         groups = randomise.learned(self.keras)
         depths = sorted({int(d) for d in np.rint(np.linspace(1, len(groups), DEPTHS))})
         size = images.shape[1]

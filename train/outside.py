@@ -75,7 +75,9 @@ def measure(archive: Path, data: dataset.Dataset) -> dict[str, Any]:
         ConfigError: there is no such archive, it holds no pictures of both kinds or one that
             cannot be read, or a model has no gate.
     """
-    models = [Detector(name) for name in artifacts.available()]
+    cards = [artifacts.read_card(name) for name in artifacts.available()]
+    if without := [card.name for card in cards if artifacts.GATE not in card.raw["files"]]:
+        raise ConfigError(f"{', '.join(without)} has no gate: run `python -m train.calibrate`.")
     try:
         files = list(pictures(archive))
     except (OSError, tarfile.TarError) as error:
@@ -83,8 +85,6 @@ def measure(archive: Path, data: dataset.Dataset) -> dict[str, Any]:
     labels = np.array([label for label, _ in files])
     if set(labels.tolist()) != set(LABELS):
         raise ConfigError(f"{archive.name} needs pictures in folders named REAL and FAKE.")
-    if without := [d.card.name for d in models if d.gate is None]:
-        raise ConfigError(f"{', '.join(without)} has no gate: run `python -m train.calibrate`.")
     try:
         opened = [images.decode(data) for _, data in files]
     except ImageError as error:
@@ -105,7 +105,8 @@ def measure(archive: Path, data: dataset.Dataset) -> dict[str, Any]:
         "models": {
             detector.card.name: _of_model(detector, files, whole, labels == "FAKE", drawn)
             | {"changed": changed(detector, data)}
-            for detector in models
+            # Loaded one after the other, so that one is in memory at a time.
+            for detector in (Detector(card.name) for card in cards)
         },
     }
 

@@ -12,7 +12,7 @@ import sys
 
 from cifake_core import artifacts, curves
 from cifake_core.artifacts import ASSETS
-from cifake_core.catalogue import is_of, right_of_answers
+from cifake_core.catalogue import aurocs, is_of, rate, right_of_answers, span
 from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.explain import METHOD_WORDS
 from train import cells as cell
@@ -124,7 +124,7 @@ def promises() -> list[str]:
     """What the thresholds promise and what became of it on the official test images."""
     rows = [
         "| model | promised, of each class | photographs called AI-generated "
-        f"| AI-generated called real | unanswered if {say.RIGHT:.1%} are to be right "
+        f"| AI-generated called real | unanswered if {curves.WANTED:.1%} are to be right "
         "| own images turned away | turned round by a tiny change |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -134,10 +134,10 @@ def promises() -> list[str]:
         calibration = artifacts.read_card(name).raw["calibration"]
         promised = cell.get(calibration, "promised_error", "python -m train.calibrate --all")
         found = [cell.get(test, key, again) for key in ("real_called_fake", "fake_called_real")]
-        cells = [cell.rate(f) for f in (*found, gate["turned_away"])]
+        cells = [rate(f) for f in (*found, gate["turned_away"])]
         cells.insert(2, say.price(name, evidence, again))
         tried = cell.get(evidence, "thorough", again)
-        cells.append(f"{cell.rate(cell.get(tried, 'reversed', again))} of {tried['n']:,}")
+        cells.append(f"{rate(cell.get(tried, 'reversed', again))} of {tried['n']:,}")
         rows.append(f"| `{name}` | {promised:.2%} at most | {' | '.join(cells)} |")
     return rows
 
@@ -153,19 +153,19 @@ def outside() -> list[str]:
         *(
             f"| {words} | " + " | ".join(said(m["reduced"]) for m in models.values()) + " |"
             for words, said in (
-                ("reduced pictures, AUROC over eight filters", cell.aurocs),
+                ("reduced pictures, AUROC over eight filters", aurocs),
                 (
                     "… share that would get a sure answer",
-                    lambda rows: cell.span(rows, "sure_share", ".0%"),
+                    lambda rows: span(rows, "sure_share", ".0%"),
                 ),
-                ("… of those right", lambda rows: cell.span(rows, "right_of_sure", ".0%")),
+                ("… of those right", lambda rows: span(rows, "right_of_sure", ".0%")),
             )
         ),
     ]
     kinds = {(r["kind"], r["how"]): r["n"] for m in models.values() for r in m["recognised"]}
     for (kind, how), n in kinds.items():
         cells = [
-            cell.rate(r, ".1%")
+            rate(r, ".1%")
             for m in models.values()
             for r in m["recognised"]
             if (r["kind"], r["how"]) == (kind, how)
@@ -257,7 +257,7 @@ def stress() -> list[str]:
             words = f"{row['accuracy']:.2%} ({row['fake_recall']:.2%})"
             table.setdefault("number of images", {})[name] = f"{row['n']:,}"
             table.setdefault(row["label"], {})[name] = words
-        goals += say.goals(name, found)
+        goals += say.goals(name, found, _command(name))
     return [
         f"| official test images | {' | '.join(f'`{name}`' for name in names)} |",
         "|---" * (len(names) + 1) + "|",

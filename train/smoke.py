@@ -39,8 +39,9 @@ def smoke(configs: dict[str, Config], data: dataset.Dataset) -> int:
             model = build(short.model, **short.model_args | short.export_args)
             artifacts.load_all_weights(model, done / artifacts.WEIGHTS)
             result = json.loads((done / "result.json").read_text())
-        # Not by calling it: without compilation that is hundreds of small programs on JAX.
-        logits = model.predict(data.train.images[:4], verbose=0)
+        # Not by calling it: without compilation that is hundreds of small programs on JAX. As many
+        # as were validated, so that JAX finds the program again where it keeps what it compiled.
+        logits = model.predict(data.train.images[:VALIDATED], batch_size=VALIDATED, verbose=0)
         if not np.isfinite(logits).all():
             raise ArtifactError(f"{name}: the weights that were written give {logits.ravel()}.")
         print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -18,6 +19,9 @@ from cifake_core.labels import CLASSES
 
 _log = logging.getLogger(__name__)
 AGAIN = 60  # seconds after which a data set that was not there is looked for once more, quietly
+# The next try waits so many times as long as the last one took: decoding 120,000 files up to the
+# broken one must not become the server's main work.
+PATIENCE = 60
 _missed = threading.Event()
 
 
@@ -30,37 +34,37 @@ class Drawn:
     class_word: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Try:
     """One attempt to open the data set."""
 
     future: Future
-    began: float  # by time.monotonic
+    again: float = math.inf  # when another is worth it, by time.monotonic; set where it failed
 
     def stands(self) -> bool:
-        failed = self.future.done() and self.future.exception() is not None
-        return not failed or time.monotonic() - self.began < AGAIN
+        return time.monotonic() < self.again
 
 
 @st.cache_resource(show_spinner=False, validate=_Try.stands)
 def _try() -> _Try:
-    future: Future = Future()
+    one, began = _Try(Future()), time.monotonic()
 
     def load() -> None:
         try:
-            future.set_result(dataset.load())
-        except DatasetError as error:
-            _missed.set()
-            if os.environ.get("CIFAKE_DATA"):  # someone meant it to be there
-                _log.warning("%s", error)
-            future.set_exception(error)
+            one.future.set_result(dataset.load())
         except BaseException as error:  # pages wait for the future whatever happens
+            if not isinstance(error, DatasetError):
+                _log.exception("the data set cannot be opened")
+            elif os.environ.get("CIFAKE_DATA"):  # someone meant it to be there
+                _log.warning("%s", error)
             _missed.set()
-            _log.exception("the data set cannot be opened")
-            future.set_exception(error)
+            now = time.monotonic()
+            one.again = now + max(AGAIN, PATIENCE * (now - began))
+            # Without its frames, which hold all that was decoded.
+            one.future.set_exception(error.with_traceback(None))
 
     threading.Thread(target=load, name="dataset", daemon=True).start()
-    return _Try(future, time.monotonic())
+    return one
 
 
 def opened() -> dataset.Dataset | None:
@@ -87,11 +91,12 @@ def draw(data: dataset.Dataset, rng: np.random.Generator) -> Drawn | None:
 
     None if there is no such image, or if its file is gone.
     """
-    label = int(rng.integers(2))
-    rows = np.flatnonzero((data.test.labels == label) & ~_leaked(data.sha256, data))
-    if not len(rows):
+    free = ~_leaked(data.sha256, data)
+    labels = np.unique(data.test.labels[free])
+    if not len(labels):
         return None
-    row = int(rng.choice(rows))
+    label = int(rng.choice(labels))
+    row = int(rng.choice(np.flatnonzero(free & (data.test.labels == label))))
     try:
         found = (data.root / str(data.test.names[row])).read_bytes()
     except OSError:

@@ -52,7 +52,7 @@ def detector(name: str = DEFAULT) -> pipeline.Detector:
 
 
 def keep(name: str) -> None:
-    """Make a model the last one that leaves memory, after others were asked."""
+    """Put a model back among those in memory, after others were asked."""
     with suppress(ArtifactError):  # replaced while the page is open: the next run says so
         pipeline.load(name)
 

@@ -8,12 +8,11 @@ import streamlit as st
 
 from cifake_core import curves
 from cifake_core.artifacts import Card
-from cifake_core.catalogue import dig, is_of, right_of_answers
+from cifake_core.catalogue import aurocs, dig, is_of, rate, right_of_answers, span
 from pages.parts import evidence
 from pages.parts.evidence import Measured
 from pages.parts.model_views import Models, chosen, said, with_evidence
 
-RIGHT = 0.995  # the accuracy that the table asks the price of
 MEASURE = "python -m train.outside --pictures PICTURES.tar"
 
 
@@ -37,7 +36,9 @@ def show_promise(models: Models) -> None:
         "Not answered, by the thresholds": [
             said(unanswered(official[m.name]), ".1%") for m in found
         ],
-        f"Not answered if {RIGHT:.1%} are to be right": [said(price(m), ".1%") for m in found],
+        f"Not answered if {curves.WANTED:.1%} are to be right": [
+            said(price(m), ".1%") for m in found
+        ],
         "Its own images turned away as strange": [
             rate(dig(m.evidence, "gate", "turned_away")) for m in found
         ],
@@ -170,36 +171,10 @@ def outside(card: Card) -> dict | None:
 
 
 def price(m: Measured) -> float | None:
-    """The smallest share left unanswered with which ``RIGHT`` of the rest are right."""
-    return curves.least_unanswered(m.p_fake(), m.scores.is_fake, RIGHT)
+    """The smallest share left unanswered with which ``curves.WANTED`` of the rest are right."""
+    return curves.least_unanswered(m.p_fake(), m.scores.is_fake, curves.WANTED)
 
 
 def unanswered(figures: dict | None) -> float | None:
     answered = dig(figures, "answered_share")
     return None if answered is None else 1 - answered
-
-
-def rate(found: dict | None, form: str = ".2%") -> str:
-    """A share with its interval."""
-    if dig(found, "share") is None or not dig(found, "interval_95"):
-        return "–"
-    low, high = found["interval_95"]
-    return f"{found['share']:{form}} ({low:{form}} to {high:{form}})"
-
-
-def aurocs(rows: list[dict]) -> str:
-    """The least and the greatest, each with its interval."""
-    found = [row for row in rows if row.get("auroc") is not None]
-    if not found:
-        return "–"
-    ends = [pick(found, key=lambda row: row["auroc"]) for pick in (min, max)]
-    return " to ".join(
-        f"{row['auroc']:.2f} ({low:.2f} to {high:.2f})" if low is not None else "–"
-        for row in ends
-        for low, high in [row.get("auroc_interval_95") or (None, None)]
-    )
-
-
-def span(rows: list[dict], key: str, form: str = ".2f") -> str:
-    values = [row[key] for row in rows if row.get(key) is not None]
-    return f"{min(values):{form}} to {max(values):{form}}" if values else "–"

@@ -26,7 +26,7 @@ NEUTRAL = {"brightness": 0.0, "contrast": 1.0}
 
 
 def show_stress(models: Models) -> None:
-    names = in_order(models)
+    names = in_order()
     models = with_evidence(models, lambda m: evidence.rows(m.evidence, "stress"), "Stress")
     if not models:
         return
@@ -145,7 +145,7 @@ def by_class(m: Measured) -> dict[str, dict[str, float]]:
 
 
 def show_cost(models: Models) -> None:
-    names = in_order(models)
+    names = in_order()
     prices = {
         "ms_per_image": ("Time", "milliseconds for one image"),
         "parameters": ("Parameters", "parameters"),
@@ -182,9 +182,9 @@ def price(m: Measured, key: str) -> tuple[float, float, tuple[float, float]] | N
 
 
 def show_training(models: Models) -> None:
-    names = in_order(models)
+    names = in_order()
     found = {m.name: rows for m in models if (rows := evidence.rows(m.training, "metrics"))}
-    if lack := [n for n in names if n not in found]:
+    if lack := [m.name for m in models if m.name not in found]:
         st.info(
             f"The training curve of {', '.join(lack)} was not kept. Training it again and "
             f"`python -m train.evaluate --model {lack[0]} --run FOLDER` would.",
@@ -234,13 +234,14 @@ def show_training(models: Models) -> None:
     st.caption(
         "Where training stops early, the weights of its best epoch ship, not those of the last."
     )
-    with st.expander("For those who know how: remarks on these curves"):
-        for remark in dict.fromkeys(r for m in models if (r := dig(m.training, "remark"))):
-            st.caption(remark)
-        # A sitting that logged in another way shows in the curve and is told of in the card.
-        notes = {m.name: dig(m.card.raw, "training", "note") for m in models if m.name in found}
-        if told := [f"- {name}: {note}" for name, note in notes.items() if note]:
-            st.caption("\n".join(told))
+    remarks = dict.fromkeys(r for m in models if (r := dig(m.training, "remark")))
+    # A sitting that logged in another way shows in the curve and is told of in the card.
+    notes = {m.name: dig(m.card.raw, "training", "note") for m in models if m.name in found}
+    told = [f"- {name}: {note}" for name, note in notes.items() if note]
+    if remarks or told:
+        with st.expander("For those who know how: remarks on these curves"):
+            for words in (*remarks, *(["\n".join(told)] if told else [])):
+                st.caption(words)
 
 
 def last_of_each(rows: list[dict], key: str) -> list[float]:

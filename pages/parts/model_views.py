@@ -45,9 +45,9 @@ def with_evidence(models: Models, has: Callable[[Measured], Any], what: str) -> 
     return found
 
 
-def in_order(models: Models) -> list[str]:
-    """Their names in the order that gives each its colour and sign, on every page the same."""
-    return sorted((m.name for m in models), key=engine.by_default_first)
+def in_order() -> list[str]:
+    """All models' names, in the order that gives each its colour and sign on every page."""
+    return list(engine.cards())
 
 
 def chosen(models: Models, key: str) -> Measured:
@@ -108,7 +108,7 @@ def guarantee(models: Models) -> str:
 
 
 def show_curves(models: Models) -> None:
-    names = in_order(models)
+    names = in_order()
     models = with_evidence(models, lambda m: m.scores, "The curves")
     if not models:
         return
@@ -198,7 +198,7 @@ def show_threshold(models: Models) -> None:
 
 
 def show_confidence(models: Models) -> None:
-    names = in_order(models)
+    names = in_order()
     st.header("Can a probability be taken at its word?", anchor=False)
     if scored := with_evidence(models, lambda m: m.scores, "The reliability diagram"):
         m = chosen(scored, "reliability-model")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from itertools import groupby
 
 import streamlit as st
@@ -11,6 +12,9 @@ from cifake_core import metadata
 from cifake_core.metadata import Finding, Metadata
 
 TITLE = "What the file says about itself"
+AGAIN = (
+    30  # seconds until what could not be read in time is tried again: each try makes others wait
+)
 # Signs without colour: nothing here is a verdict.
 _ICONS = {
     "generator": "auto_awesome",
@@ -35,9 +39,10 @@ _NAMES = {
 def show(data: bytes) -> None:
     """Draw the panel for an image file's bytes."""
     sha256 = hashlib.sha256(data).hexdigest()
-    found = _read(sha256, data)
-    if not found.in_time:
-        _read.clear(sha256, data)  # the next run of the page tries again
+    found, when = _read(sha256, data)
+    if not found.in_time and time.monotonic() - when > AGAIN:
+        _read.clear(sha256, data)
+        found, _ = _read(sha256, data)
     label = f"{TITLE}: {_summary(found)}"
     # The key keeps it open when what is above it changes, as once TensorFlow is loaded.
     with st.expander(label, key=f"origins-{sha256[:16]}", icon=":material/description:"):
@@ -76,5 +81,6 @@ def _summary(found: Metadata) -> str:
 
 
 @st.cache_data(scope="session", max_entries=8, show_spinner=False)
-def _read(sha256: str, _data: bytes) -> Metadata:
-    return metadata.read(_data)
+def _read(sha256: str, _data: bytes) -> tuple[Metadata, float]:
+    """And when, by time.monotonic."""
+    return metadata.read(_data), time.monotonic()

@@ -166,12 +166,13 @@ def left(row: dict | None) -> str:
     said = OUTCOMES[row["passes"]]
     both = dig(row, "rest", "n")  # images for which there are two maps to compare
     count = f"n={row['n']}" if both in (None, row["n"]) else f"n={both} of {row['n']}"
-    return f"{_rest(row):.2f}{between}, {said}, {count}"
+    return f"{_rest(row)}{between}, {said}, {count}"
 
 
-def _rest(row: dict) -> float:
-    """Mean absolute rank correlation once every layer is random."""
-    return row["spearman_absolute"][-1] if dig(row, "rest", "mean") is None else row["rest"]["mean"]
+def _rest(row: dict) -> str:
+    """Mean absolute rank correlation once every layer is random, in words."""
+    mean = dig(row, "rest", "mean")
+    return _short(row["spearman_absolute"][-1] if mean is None else mean)
 
 
 def sentence(method: str, parts: dict[str, Rows], limit: float | None) -> str:
@@ -186,9 +187,9 @@ def sentence(method: str, parts: dict[str, Rows], limit: float | None) -> str:
             {
                 True: "It changes when the model forgets, as it should.",
                 None: "Whether it changes enough when the model forgets is not clear from so few "
-                f"images ({_rest(row):.2f}, limit {limit}).",
+                f"images ({_rest(row)}, limit {limit}).",
                 False: "Its maps still resemble the first ones when the model has forgotten "
-                f"everything ({_rest(row):.2f}, limit {limit}), so part of what it shows is not "
+                f"everything ({_rest(row)}, limit {limit}), so part of what it shows is not "
                 "what was learned.",
             }[row["passes"]]
         )

@@ -63,6 +63,7 @@ def show(analysis: Analysis, model: Detector) -> None:
     after = cover.apply(changed)[0] if cover else changed[0]
     try:
         p_fake, strange = curve(pixels, model.card, change, cover, gated=True)
+        afterwards = answer(after, model.card)[1:] if analysis.opened.prepared.native else None
     except ArtifactError as error:  # replaced while the page was open
         st.error(f"The model cannot be used. {error}", icon=":material/error:")
         return
@@ -74,7 +75,7 @@ def show(analysis: Analysis, model: Detector) -> None:
         show_readings(
             (pixels, after),
             (p_fake[0], p_fake[now]) if raw else None,
-            (before, answer(after, model.card)[1:] if native else before),
+            (before, afterwards or before),
         )
     if raw and not analysis.in_domain:
         raw_reading.caution(analysis, model)

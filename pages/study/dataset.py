@@ -205,8 +205,9 @@ show_images()
 with st.expander("How to read this"):
     st.markdown(
         """
-- **train** is what models learn from, **test** the exam at the end, which no model has seen. A part
-  of train is kept apart, too, to choose with: **validation**.
+- **train** is what models learn from, **test** the exam at the end, kept apart from training but
+  for the copies under “The official split leaks”. A part of train is kept apart, too, to choose
+  with: **validation**.
 - A **histogram** here is a line of shares: of all images of one kind, how many lie in each bin.
 - **AUROC** is the chance that a number tells a random photograph from a random AI-generated image;
   0.5 is a coin flip, 1.0 is certainty. A model has to beat such single numbers by far.

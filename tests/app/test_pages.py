@@ -1,5 +1,6 @@
 """Every page run by Streamlit's own AppTest, without a browser."""
 
+import asyncio
 import base64
 import io
 import subprocess
@@ -43,6 +44,30 @@ def words(app) -> str:
 def press_sample(app, name):
     (number,) = [i for i, sample in enumerate(samples()) if sample.name == name]
     return app.button(f"sample{number}").click().run()
+
+
+@pytest.mark.parametrize(
+    ("program", "headless", "expected"),
+    [("/x/streamlit_app.py", False, ["http://localhost:8501/"]), ("/x/streamlit_app.py", True, []),
+     ("/x/uvicorn", False, [])],
+)  # fmt: skip
+def test_the_start_opens_a_browser(program, headless, expected, monkeypatch):
+    import streamlit_app
+
+    opened = []
+    monkeypatch.setattr(streamlit_app.webbrowser, "open", opened.append)
+    monkeypatch.setattr(streamlit_app, "SECONDS", 0)
+    monkeypatch.setattr(sys, "argv", [program])
+    options = {"server.headless": headless, "server.port": 8501}
+    real = st.get_option
+    monkeypatch.setattr(st, "get_option", lambda key: options.get(key, real(key)))
+
+    async def served():
+        async with streamlit_app.browser(streamlit_app.app):
+            await asyncio.sleep(0.2)
+
+    asyncio.run(served())
+    assert opened == expected
 
 
 def test_first_page_says_what_it_does(app):

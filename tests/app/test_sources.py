@@ -129,16 +129,52 @@ def test_draw_finds_no_image_where_the_files_are_gone(tiny_cifake, tmp_path):
 
 
 def test_a_data_set_that_was_not_there_is_looked_for_again(monkeypatch):
-    import time
-    from concurrent.futures import Future
+    import threading
+    from concurrent.futures import wait
 
-    from pages.parts.data_source import AGAIN, _Try
+    from cifake_core import dataset
+    from cifake_core.errors import DatasetError
+    from pages.parts import data_source
 
-    failed, good = Future(), Future()
-    failed.set_exception(OSError())
-    good.set_result("data")
-    long_ago = time.monotonic() - AGAIN - 1
-    assert _Try(Future(), long_ago).stands()  # still at it
-    assert _Try(good, long_ago).stands()
-    assert _Try(failed, time.monotonic()).stands()
-    assert not _Try(failed, long_ago).stands()
+    tries, go = [], threading.Event()
+
+    def load():
+        tries.append(len(tries))
+        if tries == [0]:
+            raise DatasetError("there is none")
+        go.wait(30)
+        return "data"
+
+    monkeypatch.setattr(dataset, "load", load)
+    data_source._try.clear()
+    try:
+        one = data_source._try()
+        wait([one.future], 30)
+        assert data_source.opened() is None
+        assert one.stands()  # for a minute, and longer if it took long
+        assert len(tries) == 1
+        one.again = 0
+        other = data_source._try()
+        assert other is not one
+        assert not data_source.opening()  # nobody is told of another try
+        go.set()
+        wait([other.future], 30)
+        assert data_source.opened() == "data"
+        assert len(tries) == 2
+    finally:
+        data_source._try.clear()
+        data_source._missed.clear()
+
+
+def test_of_a_set_with_one_label_left_that_one_is_drawn(tiny_cifake, monkeypatch):
+    import numpy as np
+
+    from cifake_core import dataset
+    from pages.parts import data_source
+
+    data = dataset.load(tiny_cifake)
+    monkeypatch.setattr(data_source, "_leaked", lambda *_: data.test.labels == 0)
+    rng = np.random.default_rng(1)
+    assert {data_source.draw(data, rng).label for _ in range(8)} == {1}
+    monkeypatch.setattr(data_source, "_leaked", lambda *_: data.test.labels < 2)
+    assert data_source.draw(data, rng) is None

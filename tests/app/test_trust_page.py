@@ -227,6 +227,19 @@ def test_what_was_not_measured_is_a_sentence(start, tmp_path, what):
         assert not app.table
 
 
+def test_maps_that_were_all_empty_are_nothing_to_compare(start, tmp_path):
+    content = made_up()
+    for row in content["models"][0]["randomised"]["rows"]:
+        row["passes"], row["rest"] = None, {"n": 0, "mean": None, "interval_95": None}
+        row["spearman"] = row["spearman_absolute"] = row["ssim"] = [0.8, None]
+    (tmp_path / "explanations.json").write_text(json.dumps(content))
+    app = start(tmp_path)
+    assert app.table[1].value.iloc[0, 6] == "nothing to compare, undecided, n=0 of 32"
+    assert "is not clear from so few images (nothing to compare, limit 0.5)" in words(app)
+    app.segmented_control(key="trust-view").set_value("Forgetting").run()
+    assert not app.exception
+
+
 def test_what_ships_is_shown_for_every_model(start):
     app = start()
     for name in artifacts.available("cifake"):

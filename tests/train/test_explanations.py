@@ -165,14 +165,20 @@ def test_means_leave_out_what_cannot_be_compared():
     assert explanations.means(figures) == [0.3, None]
 
 
-def test_fewer_composites_than_a_table_has_are_refused(evidence, few_methods, data, capsys):
+def test_another_number_of_composites_than_a_table_has_is_refused(
+    evidence, few_methods, data, capsys
+):
     options = ["--model", "paper_cnn", "--method", "gradcam", "--data", str(data.root)]
     options += ["--random-images", "1"]
     assert explanations.main([*options, "--images", "6"]) == 0
     before = evidence.read_text()
-    assert explanations.main([*options, "--images", "4", "--again"]) == 1
-    assert "--images 6" in capsys.readouterr().err
+    for number in ("4", "8"):
+        assert explanations.main([*options, "--images", number, "--again"]) == 1
+        assert "--images 6" in capsys.readouterr().err
     assert evidence.read_text() == before
+    everything = ["--model", "paper_cnn", "--data", str(data.root), "--random-images", "1"]
+    assert explanations.main([*everything, "--images", "4", "--again"]) == 0
+    assert json.loads(evidence.read_text())["models"][0]["planted"]["n"] == 4
 
 
 PARTS = ("planted", "curves", "randomised")

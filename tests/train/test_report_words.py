@@ -78,14 +78,14 @@ def test_a_goal_that_chance_alone_could_have_met_is_called_so():
             {"label": label, "accuracy": accuracy, "accuracy_interval_95": interval}
             for label in say.GOALS["lens"]
         ]
-        return say.goals("lens", rows)[0].partition("goal ")[2]
+        return say.goals("lens", rows, "")[0].partition("goal ")[2]
 
     # 1.96 standard errors of 0.965 at 20,000 are 0.00255.
     assert said(19_299) == "96.5%: missed."
     assert said(19_300) == "96.5%: met, but chance alone could explain it."
     assert said(19_340) == "96.5%: met, but chance alone could explain it."
     assert said(19_360) == "96.5%: met."
-    assert say.goals("resnet50", []) == []
+    assert say.goals("resnet50", [], "") == []
 
 
 def test_calibration_errors_over_the_goal_are_named():
