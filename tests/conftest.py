@@ -26,7 +26,8 @@ TINY_COPIES = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest tests come first, so that no worker is left alone with them at the end."""
-    items.sort(key=lambda item: "test_every_recipe_runs_end_to_end" not in item.name)
+    longest = ("test_every_recipe_runs_end_to_end", "test_killed_run")
+    items.sort(key=lambda item: not item.name.startswith(longest))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,6 +40,7 @@ def _own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("KAGGLEHUB_CACHE", str(cache / "kagglehub"))
         # Many runs compile the same step, each in a process of its own.
         patch.setenv("JAX_COMPILATION_CACHE_DIR", str(cache / "jax"))
+        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
         yield
 
 

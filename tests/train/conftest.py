@@ -39,10 +39,10 @@ def places(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture(autouse=True)
-def few_graphics(monkeypatch):
+@pytest.fixture(autouse=True, scope="session")
+def few_graphics():
     """A gate that is fitted to enough to be one; the real number takes half a minute to draw."""
-    monkeypatch.setattr(gate, "DRAWN", 20)
-    gate.drawn.cache_clear()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate, "DRAWN", 20)
+        yield
     gate.drawn.cache_clear()

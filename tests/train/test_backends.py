@@ -15,7 +15,7 @@ def options(*settings: str) -> list[str]:
     return [word for setting in settings for word in ("--set", setting)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")  # so that the tests of one come together
 def backend(request) -> str:
     """KERAS_BACKEND of the parameter, where it is installed."""
     if importlib.util.find_spec(request.param) is None:

@@ -27,10 +27,16 @@ SMALL = {
 }
 
 
-def test_a_run_becomes_a_model_that_loads(places, tiny_cifake):
-    data = dataset.load(tiny_cifake)
-    assert run(from_mapping(SMALL), data, places / "run", recipe="small") == 0
-    options = ["--model", "tiny", "--run", str(places / "run"), "--data", str(tiny_cifake)]
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    """A finished run that tests only read."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    assert run(from_mapping(SMALL), data, folder, recipe="small") == 0
+    return folder
+
+
+def test_a_run_becomes_a_model_that_loads(places, trained, data, tiny_cifake):
+    options = ["--model", "tiny", "--run", str(trained), "--data", str(tiny_cifake)]
     assert evaluate.main(options) == 0
     evidence = json.loads((places / "evidence" / "tiny.json").read_text())
 
@@ -73,10 +79,8 @@ def test_cost_is_timed_again_and_nothing_else_changes(places, monkeypatch, capsy
     assert before == after
 
 
-def test_stress_on_fewer_images_says_so_and_leaves_the_rest_alone(places, tiny_cifake):
-    data = dataset.load(tiny_cifake)
-    assert run(from_mapping(SMALL), data, places / "run", recipe="small") == 0
-    evaluate.export("tiny", places / "run", data)
+def test_stress_on_fewer_images_says_so_and_leaves_the_rest_alone(places, trained, data):
+    evaluate.export("tiny", trained, data)
     evidence = evaluate.evaluate("tiny", data, stress_images=30)
     assert {row["n"] for row in evidence["stress"]} == {30}
     assert evidence["test"]["official"]["n"] == len(data.test)
@@ -211,10 +215,8 @@ def test_what_a_tiny_change_reverses_is_not_answered():
     assert evaluate.thorough(*asked, np.array([False, True]))["answered_share"] == 0
 
 
-def test_rows_under_stress_are_kept_until_something_is_other(places, tiny_cifake, monkeypatch):
-    data = dataset.load(tiny_cifake)
-    assert run(from_mapping(SMALL), data, places / "run", recipe="small") == 0
-    evaluate.export("tiny", places / "run", data)
+def test_rows_under_stress_are_kept_until_something_is_other(places, trained, data, monkeypatch):
+    evaluate.export("tiny", trained, data)
     calls, stress = [], evaluate.stress
     monkeypatch.setattr(evaluate, "stress", lambda *a: calls.append(1) or stress(*a))
     first = evaluate.evaluate("tiny", data, stress_images=30)

@@ -26,11 +26,12 @@ def other(tmp_path_factory, data):
     return folder
 
 
-@pytest.fixture
-def pair(finished, other, tmp_path, data):
+@pytest.fixture(scope="module")
+def pair(finished, other, tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("runs") / "pair"
     options = ["--part", str(finished), "--part", str(other), "--data", str(data.root)]
-    assert join.main([*options, "--run", str(tmp_path / "pair"), "--mirror"]) == 0
-    return tmp_path / "pair"
+    assert join.main([*options, "--run", str(folder), "--mirror"]) == 0
+    return folder
 
 
 def plain(folder):

@@ -21,6 +21,7 @@ from cifake_core.models import build
 from train import runs as record
 from train.compile import load_initial_weights
 from train.config import RECIPES, from_mapping, load_recipe, read_recipe
+from train.train import main
 
 RECIPE_NAMES = sorted(path.stem for path in RECIPES.glob("*.toml"))
 
@@ -37,8 +38,9 @@ def lab(*arguments: str, **env: str) -> str:
     return result.stdout
 
 
-def test_list_names_every_recipe_with_its_parameters():
-    text = lab("--list")
+def test_list_names_every_recipe_with_its_parameters(capsys):
+    assert main(["--list"]) == 0
+    text = capsys.readouterr().out
     paragraphs = dict(p.split(": ", 1) for p in text.strip().split("\n\n"))
     assert list(paragraphs) == RECIPE_NAMES
     for said in paragraphs.values():
@@ -78,7 +80,7 @@ def test_another_machine_continues_a_copied_run(tiny_cifake, tmp_path):
     there = shutil.copytree(tmp_path / "here", tmp_path / "there" / "copied")
     data = shutil.copytree(tiny_cifake, tmp_path / "there" / "data")
     shutil.rmtree(tmp_path / "here")
-    finished(data, there)
+    finished(data, there, fresh=True)
     assert_same_result(there, whole)
     assert [e["loss"] for e in log(there)] == [e["loss"] for e in log(whole)]
 

@@ -6,8 +6,6 @@ import random
 import shutil
 import signal
 import time
-from collections import deque
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -182,29 +180,22 @@ def test_killed_run_ends_like_an_undisturbed_one(whole, tiny_cifake, tmp_path):
     """kill -9 while it starts, trains and writes; each time the same command goes on."""
     folder, moments = tmp_path / "run", random.Random(20)
     for _ in range(4):  # while it imports and builds: nothing is to be lost yet
-        with Run(tiny_cifake, folder) as run:
+        with Run(tiny_cifake, folder, fresh=True) as run:
             time.sleep(moments.uniform(0, 2.5))
             assert run.end(signal.SIGKILL)[0] == -signal.SIGKILL
-    targets = sorted(moments.sample(range(STEPS - 12), KILLS - 4))
-    with ExitStack() as stack:
-
-        def spare() -> Run:
-            return stack.enter_context(Run(tiny_cifake, folder, warm=True))
-
-        spares = deque(spare() for _ in range(3))
-        for i, target in enumerate(targets):
-            run = spares.popleft().go()
-            spares.append(spare())
-            before = checkpointed(folder)
+    for i, target in enumerate(sorted(moments.sample(range(STEPS - 12), KILLS - 4))):
+        before = checkpointed(folder)
+        with Run(tiny_cifake, folder) as run:
             run.until_step(target)
             if i % 3 == 0:
                 run.until_writing()
             else:
                 time.sleep(moments.uniform(0, 0.05))
             assert run.end(signal.SIGKILL)[0] == -signal.SIGKILL
-            kept = checkpoint.load(folder)
-            assert (kept[0] if kept else 0) >= max(before, target)
-        code, text = spares.popleft().go().wait()
+        kept = checkpoint.load(folder)
+        assert (kept[0] if kept else 0) >= max(before, target)
+    with Run(tiny_cifake, folder, fresh=True) as run:
+        code, text = run.wait()
     assert code == 0, text
     assert "continuing" in text
     assert [e["step"] for e in log(folder)] == LOGGED
