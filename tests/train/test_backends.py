@@ -56,10 +56,11 @@ def test_mixed_precision_stays_near_float32(backend, tiny_cifake, tmp_path):
 @pytest.mark.parametrize("backend", ["jax"], indirect=True)
 def test_two_devices_compute_what_one_does(backend, tiny_cifake, tmp_path):
     two = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "KERAS_BACKEND": backend}
-    runs = [
-        finished(tiny_cifake, tmp_path / f"on-{n}", *options("epochs=2", f"devices={n}"), **two)
-        for n in (1, 2)
-    ]
+    # In one process, one device first: the distribution over two stays with the process.
+    runs = {tmp_path / f"on-{n}": options("epochs=2", f"devices={n}") for n in (1, 2)}
+    with Several(tiny_cifake, runs, **two) as process:
+        code, text = process.wait()
+        assert code == 0, text
     one, both = ([entry["loss"] for entry in log(run)] for run in runs)
     assert both == pytest.approx(one, rel=1e-3)
     aurocs = [json.loads((run / "result.json").read_text())["validation_auroc"] for run in runs]
