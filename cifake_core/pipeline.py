@@ -137,9 +137,8 @@ class Detector:
 
     def __init__(self, name: str, threads: int = 0, decoders: int | None = None) -> None:
         self.card = artifacts.read_card(name)
-        self.engine = artifacts.load_engine(
-            self.card, threads
-        )  # its goldens warm it up the first time
+        # The first time its goldens warm it up.
+        self.engine = artifacts.load_engine(self.card, threads)
         self.gate = artifacts.load_gate(self.card, self.engine)
         self._decoding = threading.BoundedSemaphore(decoders) if decoders else _decoding
         self._lock = threading.Lock()

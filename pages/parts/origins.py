@@ -12,9 +12,8 @@ from cifake_core import metadata
 from cifake_core.metadata import Finding, Metadata
 
 TITLE = "What the file says about itself"
-AGAIN = (
-    30  # seconds until what could not be read in time is tried again: each try makes others wait
-)
+# Seconds until what could not be read in time is tried again: each try makes others wait.
+AGAIN = 30
 # Signs without colour: nothing here is a verdict.
 _ICONS = {
     "generator": "auto_awesome",
