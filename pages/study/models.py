@@ -67,7 +67,6 @@ def show_results(models: Models) -> None:
             for c, m in zip(costs, models, strict=True)
         ],
         "File size": [said(s and s / 1e6, ".1f") + (" MB" if s else "") for s in sizes],
-        "Stored in": [stored(m) for m in models],
         "Time for one image": [
             said(ms := dig(c, "ms_per_image"), ".2f") + (" ms" if ms else "") for c in costs
         ],
@@ -84,6 +83,7 @@ def show_results(models: Models) -> None:
             for key, word in FAR_FROM_TRUTH
             for when, path in (("", ()), (" before calibration", ("before_calibration",)))
         },
+        "Stored in": [stored(m) for m in models],
         "Accuracy before calibration": row(official, ("before_calibration", "accuracy"), ".2%"),
         f"Turned round by a tiny change, of {count(tried)}": row(
             tried, ("reversed", "share"), ".2%"
@@ -146,6 +146,16 @@ if not models:
         "`python -m train.evaluate --model lens --run runs/lens-seed1` makes it ready."
     )
 else:
+    if len(names := [m.name for m in models]) > 1:
+        picked = st.pills(
+            "Compare",
+            names,
+            selection_mode="multi",
+            default=names,
+            help="Fewer fit a narrow screen better. With none picked, all are shown.",
+            key=f"compare {' '.join(names)}",
+        )
+        models = [m for m in models if m.name in picked] or models
     show_results(models)
     if promised := views.guarantee(models):
         st.markdown(f"**What an answer promises.** {promised}")

@@ -74,6 +74,23 @@ def test_every_view_of_what_ships(start):
         assert not app.error
 
 
+def test_fewer_models_can_be_compared(start):
+    app = start()
+    everybody = list(results(app))
+    assert len(everybody) == len(artifacts.available("cifake"))
+    (compare,) = app.pills
+    colours = {trace["name"]: trace["line"]["color"] for trace in charts(app)[0]["data"][-5:]}
+    compare.set_value(["lens", "resnet50"]).run()
+    assert list(results(app)) == ["lens", "resnet50"]
+    now = {t["name"]: t["line"]["color"] for t in charts(app)[0]["data"] if t.get("name")}
+    assert now == {name: colours[name] for name in ("lens", "resnet50")}
+    for view in VIEWS:
+        look(app, view)
+        assert not app.error
+    app.pills[0].set_value([]).run()
+    assert list(results(app)) == everybody
+
+
 def test_what_is_promised_stands_beside_what_was_measured(start, three):
     """On 400 images made by arithmetic; the last row is worked out from their logits."""
     models, folder = three
