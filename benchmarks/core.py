@@ -107,7 +107,7 @@ def many_files() -> None:
         _, memory_half = child([*half, "--out", str(Path(folder) / "half.csv")])
     rate, bare_rate = len(images) / seconds, len(images) / forward
     report("check over 20,000 files, share of the bare forward pass",
-           f"{rate:,.0f} / {bare_rate:,.0f} a second = {rate / bare_rate:.0%}", "at least 50 %",
+           f"{rate:,.0f} / {bare_rate:,.0f} a second = {rate / bare_rate:.0%}", "at least 50%",
            rate >= 0.5 * bare_rate)  # fmt: skip
     report("  its memory at 20,000 over that at 10,000 files",
            f"{memory:.0f} / {memory_half:.0f} MB = {memory / memory_half:.2f}",

@@ -80,7 +80,7 @@ def throughput(data: dataset.Dataset) -> None:
     share, made = np.median(loop) / np.median(bare), batch_rate(config, data)
     report("training `lens` at its heaviest augmentation, share of bare forward and backward",
            f"{np.median(loop):,.0f} / {np.median(bare):,.0f} images a second = {share:.0%}",
-           "at least 90 %", share >= 0.9)  # fmt: skip
+           "at least 90%", share >= 0.9)  # fmt: skip
     report("  that augmentation alone, on one thread, as a multiple of the training's rate",
            f"{made:,.0f} / {np.median(loop):,.0f} images a second = {made / np.median(loop):.1f}x",
            "above 1x", made > np.median(loop))  # fmt: skip

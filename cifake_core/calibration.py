@@ -57,7 +57,7 @@ class Calibration:
         if p_fake >= 0.5:
             side, sure, needed = "AI-generated", p_fake, self.fake_from
         # With so many digits that the two differ.
-        said = [(f"{100 * sure:.{d}f} %", f"{100 * needed:.{d}f} %") for d in range(1, 15)]
+        said = [(f"{100 * sure:.{d}f}%", f"{100 * needed:.{d}f}%") for d in range(1, 15)]
         sure, needed = next((pair for pair in said if pair[0] != pair[1]), said[0])
         return f"{sure} for {side} is not enough for an answer: this model needs {needed}."
 

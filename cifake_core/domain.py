@@ -3,7 +3,7 @@
 The size alone is judged elsewhere; here are pixels of the right size, which may still come from
 anywhere: a shrunk web picture, a drawing, a scan, noise. Three distances are fitted on training
 images of the data set, a score on these and on drawn graphics; thresholds are those under which
-99 % of its validation images stay (``python -m train.calibrate``).
+99% of its validation images stay (``python -m train.calibrate``).
 """
 
 from __future__ import annotations

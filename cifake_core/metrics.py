@@ -11,7 +11,7 @@ import numpy as np
 
 
 def rate(hits: np.ndarray) -> dict:
-    """The share of (N,) bool that is true, and its 95 % interval."""
+    """The share of (N,) bool that is true, and its 95% interval."""
     count = int(hits.sum())
     return {
         "share": count / max(1, len(hits)),
@@ -20,7 +20,7 @@ def rate(hits: np.ndarray) -> dict:
 
 
 def wilson_interval(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson score interval for a share, 95 % by default (Wilson 1927)."""
+    """Wilson score interval for a share, 95% by default (Wilson 1927)."""
     if not count:
         return 0.0, 1.0
     share = hits / count

@@ -70,9 +70,10 @@ def probability_bar(
     for edge in np.flatnonzero(np.diff(zone)):
         row[edge : edge + 2] = 20  # a dark line: two of the colours are equally bright
     bar = np.tile(row, (height, 1, 1))
-    centre = int(np.clip(round(p_fake * width), 6, width - 7))
+    # Dark within a light rim, and never cut off by rounded corners: most answers lie at an end.
+    centre = int(np.clip(round(p_fake * width), 14, width - 15))
+    cv2.rectangle(bar, (centre - 9, 0), (centre + 9, height - 1), (255, 255, 255), -1)
     cv2.rectangle(bar, (centre - 5, 0), (centre + 5, height - 1), (20, 20, 20), -1)
-    cv2.rectangle(bar, (centre - 3, 2), (centre + 3, height - 3), (255, 255, 255), -1)
     return bar
 
 

@@ -1,7 +1,9 @@
-"""Pictures drawn by arithmetic, to try the page with where no data set is at hand.
+"""Pictures to try the page with where no data set is at hand: some drawn, some photographs.
 
-They are neither photographs nor made by a generative model, so there is no right answer to them:
-what they show is what a classifier does with something it never saw.
+The drawn ones are neither photographs nor made by a generative model, so there is no right answer
+to them: what they show is what a classifier does with something it never saw. The photographs, in
+``assets/samples``, are not of CIFAKE, but made like its own: a square of a larger one, brought to
+32x32 pixels and saved as JPEG.
 """
 
 from __future__ import annotations
@@ -11,17 +13,58 @@ from functools import cache
 
 import numpy as np
 
+from cifake_core.artifacts import ASSETS
 from cifake_core.perturb import jpeg
 from cifake_core.render import to_png
+
+FOLDER = ASSETS / "samples"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture: ``png`` bytes, a short name, and alt text for those who cannot see it."""
+    """One picture: ``png`` bytes, a short name, and alt text for those who cannot see it.
+
+    ``credit`` says whose photograph it is and under which terms; it is empty for a drawn one.
+    """
 
     name: str
     alt: str
     png: bytes
+    credit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    """Which square of which photograph a sample is.
+
+    Attributes:
+        source: its file in the data folder of the package scikit-image.
+        left: first column of the square.
+        top: its first row.
+        side: its width and height in pixels; bicubic to 32x32, then JPEG of quality 75.
+    """
+
+    name: str
+    alt: str
+    credit: str
+    source: str
+    left: int
+    top: int
+    side: int
+
+    @property
+    def file(self) -> str:
+        return f"{self.name.lower()}.png"
+
+
+PHOTOGRAPHS = (
+    Photograph("Cat", "A photograph of a ginger cat's face, 32x32 pixels",
+               "Stéfan van der Walt, CC0", "chelsea.png", 75, 0, 300),
+    Photograph("Rocket", "A photograph of a rocket at its launch, 32x32 pixels",
+               "SpaceX, public domain", "rocket.jpg", 107, 0, 427),
+    Photograph("Astronaut", "A photograph of an astronaut before a flag, 32x32 pixels",
+               "NASA, public domain", "astronaut.png", 0, 0, 512),
+)  # fmt: skip
 
 
 @cache
@@ -38,6 +81,11 @@ def samples() -> tuple[Sample, ...]:
             "Clouds",
             "Random blotches of muted colour, like clouds, 32x32 pixels",
             to_png(jpeg(_clouds(32)[None], 75)[0]),
+        ),
+        *(
+            Sample(p.name, p.alt, (FOLDER / p.file).read_bytes(), p.credit)
+            for p in PHOTOGRAPHS
+            if (FOLDER / p.file).is_file()  # else the gallery is shorter; the page must not fail
         ),
     )
 

@@ -43,10 +43,10 @@ TINY = (
     Tiny("noise 0.01", partial(_noise, 0)),
     Tiny("other noise 0.01", partial(_noise, 1)),
     Tiny("blur 0.3 px", partial(perturb.blur, sigma=0.3)),
-    Tiny("2 % brighter", partial(perturb.brightness, change=0.02)),
-    Tiny("2 % darker", partial(perturb.brightness, change=-0.02)),
-    Tiny("5 % less contrast", partial(perturb.contrast, factor=0.95)),
-    Tiny("5 % more contrast", partial(perturb.contrast, factor=1.05)),
+    Tiny("2% brighter", partial(perturb.brightness, change=0.02)),
+    Tiny("2% darker", partial(perturb.brightness, change=-0.02)),
+    Tiny("5% less contrast", partial(perturb.contrast, factor=0.95)),
+    Tiny("5% more contrast", partial(perturb.contrast, factor=1.05)),
 )
 
 

@@ -37,7 +37,7 @@ class Change:
     scale: float = 1.0
 
     def say(self, setting: float) -> str:
-        return self.words.format(round(setting * self.scale, 6))
+        return self.words.format(round(setting * self.scale, 6)).replace("-", "\N{MINUS SIGN}")
 
     def batch(self, pixels: np.ndarray) -> np.ndarray:
         """(K, S, S, 3) uint8: one (S, S, 3) image at each of the K settings."""
@@ -94,10 +94,10 @@ def changes(size: int) -> tuple[Change, ...]:
         Change("jpeg", "JPEG quality", _steps(4, 100, 3), 100, 40, "100 is best", "{:g}",
                perturb.jpeg),
         Change("blur", "Blur", _steps(0, 3, 0.1), 0, 0.8, "px", "{:g} px", _blur),
-        Change("noise", "Noise", _steps(0, 0.3, 0.01), 0, 0.05, "%", "{:g} %", perturb.noise, 100),
-        Change("brightness", "Brightness", _steps(-0.5, 0.5, 0.025), 0, 0.2, "%", "{:+g} %",
+        Change("noise", "Noise", _steps(0, 0.3, 0.01), 0, 0.05, "%", "{:g}%", perturb.noise, 100),
+        Change("brightness", "Brightness", _steps(-0.5, 0.5, 0.025), 0, 0.2, "%", "{:+g}%",
                perturb.brightness, 100),
-        Change("contrast", "Contrast", _steps(0.25, 1.75, 0.05), 1, 0.6, "%", "{:g} %",
+        Change("contrast", "Contrast", _steps(0.25, 1.75, 0.05), 1, 0.6, "%", "{:g}%",
                perturb.contrast, 100),
         Change("shift_x", "Horizontal shift", moves, 0, 3, "px, + is right", "{:+g} px",
                lambda images, dx: perturb.shift(images, int(dx), 0)),

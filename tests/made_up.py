@@ -31,7 +31,7 @@ def card(models: Path, name: str, note: str = "", **calibration: float) -> dict[
 def evidence(
     made: dict[str, Any], logits: np.ndarray, is_fake: np.ndarray, leaked: np.ndarray
 ) -> dict[str, Any]:
-    """Evidence as ``train.evaluate`` writes it; under stress each next setting costs 1 %."""
+    """Evidence as ``train.evaluate`` writes it; under stress each next setting costs 1%."""
     fields = ("temperature", "bias", "real_to", "fake_from")
     calibration = {k: made["calibration"][k] for k in fields}
     p_fake = Calibration(**calibration).p_fake(logits)

@@ -53,6 +53,19 @@ def test_fitted_values_recover_the_true_ones(true_temperature, true_bias):
     assert bias == pytest.approx(true_bias, abs=0.03)
 
 
+def test_fitted_values_by_hand():
+    """Two logits and two weights, so each logit's log odds are those of its own images.
+
+    At +1 four of five are real, at -1 one of three: w + b = log 4 and b - w = -log 2.
+    """
+    logits = np.repeat([1.0, -1.0], [5, 3])
+    is_real = np.array([1, 1, 1, 1, 0, 1, 0, 0], bool)
+    temperature, bias = fit_platt(logits, is_real)
+    # Closer than a pull that anybody could feel would leave them.
+    assert 1 / temperature == pytest.approx(1.5 * np.log(2), abs=1e-4)
+    assert bias == pytest.approx(0.5 * np.log(2), abs=1e-4)
+
+
 def test_fitted_values_are_a_minimum():
     rng = np.random.default_rng(2)
     logits = rng.normal(0, 5, 5000)
@@ -91,13 +104,21 @@ def test_conformal_thresholds_by_hand():
     assert conformal_thresholds(p_fake, is_fake, 0.2) == (0.5, 0.5)
 
 
+def test_the_image_to_come_counts_among_those_held_out():
+    """Ten of each class, one in ten: 11 * 0.9 is above 9, so the tenth and not the ninth."""
+    real = np.array([0.0] * 8 + [0.6, 0.7212])
+    p_fake, is_fake = np.concatenate([real, 1 - real]), np.arange(20) >= 10
+    assert conformal_thresholds(p_fake, is_fake, 0.1) == pytest.approx((0.2787, 0.7213))
+
+
 def test_boundless_sureness_of_what_is_wrong_is_refused():
     with pytest.raises(ValueError, match="boundlessly sure"):
         conformal_thresholds(np.ones(400), np.arange(400) < 200, 0.01)
 
 
 def test_what_too_few_images_cannot_promise():
-    assert promisable(np.array([True] * 9 + [False] * 99), 0.005) == pytest.approx(0.1)
+    for few in (True, False):  # the smaller class decides, whichever it is
+        assert promisable(np.array([few] * 9 + [not few] * 99), 0.005) == pytest.approx(0.1)
     assert promisable(np.array([True] * 400 + [False] * 400), 0.005) == 0.005
 
 
@@ -125,10 +146,10 @@ def test_the_promise_holds_on_new_images_for_each_class():
 @pytest.mark.parametrize(
     ("p_fake", "sentence"),
     [
-        (0.886, "88.6 % for AI-generated is not enough for an answer: this model needs 91.5 %."),
-        (0.21, "79.0 % for real is not enough for an answer: this model needs 96.0 %."),
-        # Never "91.5 % is not enough, it needs 91.5 %".
-        (0.91496, "91.496 % for AI-generated is not enough for an answer: this model needs 91.500"),
+        (0.886, "88.6% for AI-generated is not enough for an answer: this model needs 91.5%."),
+        (0.21, "79.0% for real is not enough for an answer: this model needs 96.0%."),
+        # Never "91.5% is not enough, it needs 91.5%".
+        (0.91496, "91.496% for AI-generated is not enough for an answer: this model needs 91.500"),
     ],
 )
 def test_thin_evidence_is_said_with_both_numbers(p_fake, sentence):

@@ -116,9 +116,9 @@ def test_mean_gap_of_the_bins_is_the_calibration_error():
     assert gap == pytest.approx(metrics.calibration_error_of_p_fake(p_fake, is_fake))
 
 
-@pytest.mark.parametrize(("fakes", "lean"), [(30, 1), (45, 0), (50, 0), (55, 0), (70, -1)])
+@pytest.mark.parametrize(("fakes", "lean"), [(40, 1), (41, 0), (50, 0), (59, 0), (60, -1)])
 def test_the_middle_leans_if_chance_cannot_explain_it(fakes, lean):
-    """Of 100 images with 0.5 chance has 40 to 60 AI-generated ones in 95 of 100 cases."""
+    """Of 100 images with 0.5: 1.96 standard deviations of 5 images are 9.8 of them."""
     p_fake = np.concatenate([np.full(100, 0.5), [0.19, 0.8, 0.99]])
     is_fake = np.arange(103) < fakes
     found = curves.middle(p_fake, is_fake)
@@ -126,6 +126,11 @@ def test_the_middle_leans_if_chance_cannot_explain_it(fakes, lean):
     assert (found.p_fake, found.fake_share) == (0.5, fakes / 100)
     assert found.lean == lean
     assert curves.middle(p_fake[100:], is_fake[100:]) is None
+
+
+def test_the_middle_has_its_lower_edge_and_not_its_upper_one():
+    found = curves.middle(np.array(curves.MIDDLE), np.array([True, True]))
+    assert (found.count, found.p_fake) == (1, curves.MIDDLE[0])
 
 
 def test_what_must_be_kept_back_by_hand():

@@ -108,6 +108,13 @@ def test_the_score_of_graphics_by_hand():
     np.testing.assert_allclose(found, [3.5, 24.0, 24.0])
 
 
+def test_a_distance_is_too_far_above_its_threshold_and_not_at_it():
+    gate = Gate(None, None, None, (1.0, 2.0, 3.0, 4.0))
+    at = np.array([[1, 2, 3, 4]], np.float32)
+    assert not gate.too_far(at).any()
+    assert gate.too_far(np.nextafter(at, np.float32(9))).all()
+
+
 def test_a_gate_survives_its_file():
     detector = pipeline.load("lens")
     pixels = np.stack([texture(seed) for seed in range(3)])

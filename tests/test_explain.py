@@ -151,6 +151,21 @@ def test_smooth_grad_of_a_linear_model_is_its_largest_weight():
         np.testing.assert_allclose(got.values, expected, rtol=1e-4)
 
 
+def test_smooth_grad_adds_noise_of_a_tenth_of_the_images_range():
+    """The gradient of x³ / 3 is x²: where x is 0, the mean over noisy copies is sigma²."""
+    image = keras.Input((16, 16, 3), dtype="uint8")
+    x = keras.layers.Rescaling(1.0, dtype="float32", name="maps")(image)
+    x = keras.layers.Flatten()(keras.layers.Multiply()([x, x, x]))
+    model = keras.Model(image, keras.layers.Dense(1)(x))
+    red = np.tile([1 / 3, 0, 0], 256)[:, None]  # one channel, as the largest of three would lean
+    model.layers[-1].set_weights([red, np.zeros(1)])
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[:, 8:] = 200
+    found = Explainer(model, "maps", warm_up=False).heatmap(pixels, Method.SMOOTHGRAD, REAL)
+    sigma = np.sqrt(found.values[:, :8].mean())
+    assert sigma / 200 == pytest.approx(0.1, rel=0.05)  # 128 pixels, 32 copies: known to 1%
+
+
 @pytest.mark.parametrize("method", sorted(BY_TENSORFLOW))
 def test_a_batch_gives_what_each_image_gives(method):
     explainer = Explainer(tiny_classifier(), "maps", warm_up=False)

@@ -10,6 +10,12 @@ from cifake_core import faithfulness as f
 BOX = (1, 1, 2)  # rows and columns 1 and 2
 
 
+def test_a_map_is_brought_to_its_image_by_lines():
+    """Twice as large: at 1/4 and 3/4 between two values, and the outermost as they are."""
+    found = f.fit(np.array([[0, 4], [8, 12]]), 4)
+    assert found.tolist() == [[0, 1, 3, 4], [2, 3, 5, 6], [6, 7, 9, 10], [8, 9, 11, 12]]
+
+
 def test_hit_is_the_maximum_in_the_box():
     values = np.zeros((4, 4))
     values[2, 1] = 3
@@ -111,6 +117,21 @@ def test_ssim_by_hand():
     assert abs(f.ssim(one, other)) < 0.2
     # Flat maps of 1 and 0 have no structure: c1 / (1 + c1) is left.
     assert f.ssim(np.ones((32, 32)), np.zeros((32, 32))) == pytest.approx(1e-4 / (1 + 1e-4))
+
+
+def test_ssim_weights_a_window_as_its_paper_does():
+    """One window, a dot in its middle and the dot's negative.
+
+    A Gaussian of 1.5 pixels gives the middle p of the weight. So the means are p and 1 - p, both
+    variances v = p (1 - p), and the covariance -v.
+    """
+    p = 1 / np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2)).sum() ** 2
+    assert p == pytest.approx(0.0708, abs=1e-4)
+    v, c1, c2 = p * (1 - p), 0.01**2, 0.03**2
+    dot = np.zeros((11, 11))
+    dot[5, 5] = 1
+    expected = (2 * v + c1) * (c2 - 2 * v) / ((p**2 + (1 - p) ** 2 + c1) * (2 * v + c2))
+    assert f.ssim(dot, 1 - dot) == pytest.approx(expected)
 
 
 def test_ssim_is_that_of_scikit_image():

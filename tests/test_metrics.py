@@ -199,6 +199,12 @@ def test_abstention_curve_takes_as_many_points_as_asked():
     json.dumps(curve, allow_nan=False)
 
 
+def test_abstention_curve_rounds_up_where_points_do_not_divide_the_images():
+    """A quarter of ten is two and a half: three are answered."""
+    curve = metrics.abstention_curve(np.arange(50, 60) / 100, np.ones(10, bool), points=4)
+    assert [p["answered_share"] for p in curve] == [1, 0.8, 0.5, 0.3]
+
+
 def test_summary_holds_each_figure():
     made = metrics.summary(P_FAKE, IS_FAKE)
     assert json.loads(json.dumps(made, allow_nan=False)) == made
@@ -206,10 +212,15 @@ def test_summary_holds_each_figure():
     assert made["accuracy"] == pytest.approx(4 / 6)
     assert made["accuracy_interval_95"] == list(metrics.wilson_interval(4, 6))
     assert made["auroc"] == pytest.approx(6 / 9)
+    assert made["average_precision"] == pytest.approx((1 + 2 / 3 + 3 / 5) / 3)
+    squares = 0.1**2 + 0.5**2 + 0.8**2 + 0.7**2 + 0.1**2 + 0.4**2
+    assert made["brier"] == pytest.approx(squares / 6)
     assert made["fake"] == pytest.approx({"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3})
     everything_fake = metrics.summary(np.ones(4), np.array([True, False, False, False]))
     assert everything_fake["fake"] == pytest.approx({"precision": 0.25, "recall": 1, "f1": 0.4})
     assert everything_fake["real"] == {"precision": 0, "recall": 0, "f1": 0}
+    # One of four, and of the other class it would be three.
+    assert (everything_fake["average_precision"], everything_fake["brier"]) == (0.25, 0.75)
 
 
 def test_summary_of_one_label_alone_is_still_json():

@@ -84,6 +84,7 @@ def test_contrast_scales_the_distance_from_128_and_cuts():
     softer, harder = (perturb.contrast(values, f)[..., 0].ravel() for f in (0.75, 1.25))
     assert softer.tolist() == [32, 53, 128, 203]
     assert harder.tolist() == [0, 3, 128, 253]
+    np.testing.assert_array_equal(perturb.contrast(IMAGES, 0), np.full_like(IMAGES, 128))
 
 
 def test_shift_moves_right_and_down_and_mirrors_what_comes_in():
@@ -129,6 +130,9 @@ def test_crop_enlarges_the_central_window_by_lines():
     image[:, 1:3, 1], image[:, 1:3, 2] = 0, 160  # the window's two columns, at 1/4 and 3/4 between
     np.testing.assert_array_equal(perturb.crop(image, 2)[0, :, :, 0], [[0, 40, 120, 160]] * 4)
     np.testing.assert_array_equal(perturb.crop(IMAGES, 32), IMAGES)
+    # No pixel of an even number is in the middle: the one before it is taken.
+    one = IMAGES[:, 15:16, 15:16]
+    np.testing.assert_array_equal(perturb.crop(IMAGES, 1), np.broadcast_to(one, IMAGES.shape))
     assert perturb.crop(IMAGES[:0], 8).shape == (0, 32, 32, 3)
     for side in (0, 33):
         with pytest.raises(ValueError, match="no window"):

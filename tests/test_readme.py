@@ -226,7 +226,7 @@ def test_readme_trains_in_an_order_that_works():
 def test_recipes_expect_what_their_cards_found(name):
     card = artifacts.read_card(name).raw
     found = card["validation"]["accuracy"], card["training"]["result"]["validation_accuracy"]
-    said = re.findall(r"([\d.]+) %", read_recipe(name)["about"]["expect"])
+    said = re.findall(r"([\d.]+)%", read_recipe(name)["about"]["expect"])
     assert [float(s) for s in said] == pytest.approx([100 * x for x in found], abs=0.0501)
 
 

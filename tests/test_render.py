@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 from cifake_core import render
-from cifake_core.samples import samples
 
 
 def test_enlarge_repeats_pixels():
@@ -78,11 +77,4 @@ def test_probability_bar_has_three_zones_and_a_marker(p_fake):
         800,
     }
     white = np.flatnonzero((bar[18] == 255).all(-1))
-    assert abs(white.mean() - np.clip(p_fake * 1000, 6, 993)) <= 1.5
-
-
-def test_samples_are_the_same_every_time_and_have_words():
-    first = [s.png for s in samples()]
-    samples.cache_clear()
-    assert [s.png for s in samples()] == first
-    assert all(s.alt and s.name for s in samples())
+    assert abs(white.mean() - np.clip(p_fake * 1000, 14, 985)) <= 1.5

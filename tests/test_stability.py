@@ -26,7 +26,7 @@ def test_every_change_is_small_and_has_a_name_of_its_own():
         assert (after.shape, after.dtype) == (images.shape, np.uint8), tiny.label
         assert (after != images).any(axis=(1, 2, 3)).all(), tiny.label
         assert tiny.apply(images[:0]).shape == (0, 32, 32, 3)
-    # Of an image without edges, none moves a pixel by more than 3 % of the range.
+    # Of an image without edges, none moves a pixel by more than 3% of the range.
     for tiny in TINY:
         assert np.abs(tiny.apply(images[:1] * 0 + 100).astype(int) - 100).mean() <= 7.7, tiny.label
 
@@ -35,19 +35,19 @@ def test_one_change_reverses_the_verdict():
     found = stability(brighter_than(127.95, 10), PLAIN, flat(129))  # logit 10.5, darker: -40
     assert found.verdict is Verdict.REAL
     assert (found.kept, found.total) == (13, 14)
-    assert found.reversed == ("2 % darker",)
+    assert found.reversed == ("2% darker",)
     assert found.lost == ()
     p_fake = dict(zip((t.label for t in TINY), found.p_fake, strict=True))
-    assert p_fake["2 % darker"] == pytest.approx(1)
+    assert p_fake["2% darker"] == pytest.approx(1)
     assert p_fake["mirrored"] == pytest.approx(1 / (1 + np.exp(10.5)))
 
 
 def test_one_change_leaves_the_verdict_undecided():
     found = stability(brighter_than(124, 1), PLAIN, flat(129))  # logit 5, darker: 0
     assert (found.verdict, found.kept) == (Verdict.REAL, 13)
-    assert (found.reversed, found.lost) == ((), ("2 % darker",))
+    assert (found.reversed, found.lost) == ((), ("2% darker",))
     other_way = stability(brighter_than(134, 1), PLAIN, flat(129))
-    assert (other_way.verdict, other_way.lost) == (Verdict.FAKE, ("2 % brighter",))
+    assert (other_way.verdict, other_way.lost) == (Verdict.FAKE, ("2% brighter",))
 
 
 def test_of_an_undecided_image_nothing_is_reversed_or_lost():

@@ -46,7 +46,7 @@ def test_ways_lead_from_the_weakest_setting_to_either_end():
 def test_settings_in_words():
     said = {name: change.say(change.start) for name, change in CHANGES.items()}
     assert said["jpeg"] == "40"
-    assert said["brightness"] == "+20 %"
+    assert said["brightness"] == "+20%"
     assert said["blur"] == "0.8 px"
     assert said["crop"] == "28x28 px"
 
@@ -64,7 +64,7 @@ def test_a_monotone_curve_and_its_flip_points():
         for way in change.ways
     )
     assert down == []
-    # 2.5 % of the range are 6.4 levels: 126, logit -2 and p 0.88; 5 % are 133.
+    # 2.5% of the range are 6.4 levels: 126, logit -2 and p 0.88; 5% are 133.
     assert up == [Flip(0.025, UNCERTAIN), Flip(0.05, REAL)]
 
 
@@ -113,7 +113,7 @@ def test_the_gate_is_asked_in_the_same_batch():
     passed, gated = asked
     assert passed is gated
     assert len(passed) == 1 + len(change.settings)
-    # 20 of 255 levels are 7.8 %: from -10 % on.
+    # 20 of 255 levels are 7.8%: from -10% on.
     assert [s for s, out in zip(change.settings, strange[1:], strict=True) if out] == [
         s for s in change.settings if s <= -0.1
     ]

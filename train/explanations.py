@@ -327,7 +327,7 @@ def means(figures: np.ndarray) -> list[float | None]:
 
 
 def paired(gaps: np.ndarray) -> dict[str, Any]:
-    """Mean of differences on the same images, with its 95 % interval by Student's t."""
+    """Mean of differences on the same images, with its 95% interval by Student's t."""
     if len(gaps) < 2:
         return {"n": len(gaps), "mean": None, "interval_95": None}
     wide = float(stats.t.ppf(0.975, len(gaps) - 1))

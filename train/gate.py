@@ -1,7 +1,7 @@
 """Fit what tells a model's images from others: :class:`cifake_core.domain.Gate`.
 
 Means, covariances and neighbours come from training images; the score for graphics from these and
-from drawn examples (:mod:`train.graphics`); the thresholds are those under which at most 1 % of the
+from drawn examples (:mod:`train.graphics`); the thresholds are those under which at most 1% of the
 validation images are turned away by any of the four signals. No number here comes from a picture
 that ``train.outside`` tries the gate with; which statistics there are and how the score is fitted
 was chosen with an eye on those of other seeds.

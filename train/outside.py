@@ -141,7 +141,7 @@ def encoded(pixels: np.ndarray, quality: int = 75) -> bytes:
 
 
 def auroc_interval(area: float, positives: int, negatives: int) -> tuple[float, float]:
-    """95 % interval of an AUROC (Hanley and McNeil 1982)."""
+    """95% interval of an AUROC (Hanley and McNeil 1982)."""
     q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
     variance = (
         area * (1 - area) + (positives - 1) * (q1 - area**2) + (negatives - 1) * (q2 - area**2)

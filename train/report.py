@@ -76,7 +76,7 @@ def filled(file: str, text: str) -> str:
 def results() -> list[str]:
     """Two table rows for each shipped model: on all test images, and on the leak-free ones."""
     rows = [
-        "| model | parameters | test images | accuracy (95 % interval) | uncalibrated | AUROC "
+        "| model | parameters | test images | accuracy (95% interval) | uncalibrated | AUROC "
         "| F1 fake / real | ECE of confidence / of p_fake | answered | accuracy when answered "
         "| runs |",
         "|---|---|---|---|---|---|---|---|---|---|---|",

@@ -60,7 +60,7 @@ def row(card: artifacts.Card, evidence: dict[str, Any]) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as aligned text."""
-    head = ("model", "parameters", "MB", "accuracy (95 % interval)", "leak-free (95 % interval)")
+    head = ("model", "parameters", "MB", "accuracy (95% interval)", "leak-free (95% interval)")
     lines = [(*head, "AUROC", "ECE of p_fake", "ms/image", "title")]
     lines += [
         (

@@ -2,7 +2,7 @@
 
 Bird & Lotfi 2024, "CIFAKE: Image Classification and Explainable Identification of AI-Generated
 Synthetic Images", IEEE Access 12, doi:10.1109/ACCESS.2024.3356122. Certain: 36 topologies were
-searched, and the best reached 92.98 %. Less certain, and chosen here as the common reading of the
+searched, and the best reached 92.98%. Less certain, and chosen here as the common reading of the
 paper: two 3x3 convolutions of 32 filters with ReLU, 2x2 max-pooling after each, one dense layer of
 64 units, images scaled to [0, 1], Adam at 1e-3.
 """

@@ -3,7 +3,7 @@
 He et al. 2015, arXiv:1512.03385, by keras.applications. The recipe of public CIFAKE classifiers:
 flatten, dense 256 ReLU with batch normalisation, dense 128 ReLU, dropout 0.5, sigmoid; horizontal
 and vertical flips; a 70/20/10 split; early stopping with patience 3, a lower learning rate on a
-plateau; 10 epochs. The best public figure of this kind is 95.67 %, from ImageNet weights.
+plateau; 10 epochs. The best public figure of this kind is 95.67%, from ImageNet weights.
 """
 
 from __future__ import annotations

@@ -31,9 +31,10 @@ from pages.parts.words import HEADLINES, TARGETS, percent
 def show_verdict(analysis: Analysis, model: Detector, source: sources.Source) -> None:
     st.header(HEADLINES[analysis.verdict], anchor=False)
     given = analysis.verdict is not Verdict.UNCERTAIN
-    st.caption(f"{source.said}. {'' if given else source.remark}")
-    if given and source.remark:
-        st.warning(source.remark, icon=":material/draw:")
+    mistaken = given and source.right not in (None, analysis.verdict)
+    st.caption(f"{source.said}. {'' if mistaken else source.remark}")
+    if mistaken:
+        st.warning(source.remark, icon=":material/error:")
     if source.origin == "upload" and given:
         st.caption(
             ":material/warning: This counts for images of CIFAKE and ones made just as they were. "
@@ -71,15 +72,15 @@ def show_probability(analysis: Analysis, model: Detector) -> None:
             f"orange) with a marker at {percent(analysis.p_fake)}"
         ),
         caption=(
-            f"0 % · up to {calibration.real_to:.1%} (blue): real · between (grey): can't tell · "
-            f"from {calibration.fake_from:.1%} (orange): AI-generated · 100 %"
+            f"0% · up to {calibration.real_to:.1%} (blue): real · between (grey): can't tell · "
+            f"from {calibration.fake_from:.1%} (orange): AI-generated · 100%"
         ),
     )
 
 
 def show_pictures(analysis: Analysis, source: sources.Source) -> None:
     size = analysis.opened.prepared.pixels.shape[0]
-    original, seen = st.columns(2)
+    original, seen = st.columns(2, wrap=False)
     with original:
         st.image(
             pictures.url(render.enlarge(render.framed(analysis.opened.preview))),
@@ -153,7 +154,8 @@ def show_limits(card: Card) -> None:
 st.title("Real or AI-generated?", anchor=False)
 st.markdown(
     "Drop an image of 32x32 pixels and read whether it is a photograph or AI-generated, how sure "
-    "the model is, and where it looked. Larger ones can be looked at, but not judged."
+    "the model is, and where it looked. Larger ones can be looked at, but not judged: the models "
+    "learned from CIFAKE, 60,000 tiny photographs and 60,000 tiny pictures by Stable Diffusion 1.4."
 )
 # The verdict stands right below the image's choice, where a projector still shows it.
 choice, answer, models, details = (st.container() for _ in range(4))

@@ -47,10 +47,11 @@ def forgets(card: Card, method: Method) -> str:
     row = rows(of(card) or {}, "randomised").get(str(method))
     if row is None or row.get("passes", True):
         return ""
-    said = "it is not clear that the map changes enough"
     if row["passes"] is False:
-        said = "the map changed too little"
-    return f"Of this model {said} when all that was learned was made random."
+        return "This map changes too little when the model forgets all it has learned."
+    return (
+        "It is not clear whether this map changes enough when the model forgets all it has learned."
+    )
 
 
 def patches(by_patch: Any) -> str:
@@ -122,28 +123,29 @@ def pointing(method: str, planted: Rows) -> list[str]:
         if found.get("hit_share") is None:
             continue
         does = "it does" if said else "it points into the patch"
-        said.append(
-            f"Where the patch {turned}, {does} in {found['hit_share']:.0%} of {counted(found)}."
-        )
+        # The page has said before of how many images, unless these are others.
+        usual = found["n"] == dig(_tried(planted), part, "n")
+        of = "" if usual else f" of {counted(found)}"
+        said.append(f"Where the patch {turned}, {does} in {found['hit_share']:.0%}{of}.")
         if blind := best(planted, BASELINES, part):
             name, other = blind
             # Apart only if the intervals are: the same images are behind both.
             (low, high), (least, most) = (f["hit_interval_95"] for f in (found, other))
-            word = "clearly more" if low > most else "not clearly more"
-            word = "less" if high < least else word
+            word = "not clearly more" if found["hit_share"] > other["hit_share"] else "no more"
+            word = "clearly more" if low > most else "less" if high < least else word
             said.append(f"That is {word} than by {POINTING[name]} ({other['hit_share']:.0%}).")
     return said
 
 
 def about_patches(found: dict[str, Any], planted: Rows) -> str:
     """What was tried, of how many images of which kind, and what "likelier side" means."""
-    some = next((row for row in planted.values() if dig(row, "changed", "n") is not None), None)
+    some = _tried(planted)
     if some is None:
         return "Planted patches were not tried yet."
     said = [
         f"Into {found['planted']['n']:,} validation images a patch of the other kind was pasted. "
         "The **likelier side** is the one the model leans to, however little: AI-generated from "
-        f"50 % on, else real. The patch turned it in {counted(some['changed'])}."
+        f"50% on, else real. The patch turned it in {counted(some['changed'])}."
     ]
     if dig(some, "reversed", "n"):
         said.append(
@@ -151,6 +153,11 @@ def about_patches(found: dict[str, Any], planted: Rows) -> str:
             f"{counted(some['reversed'])}."
         )
     return " ".join([*said, one_sided(planted)]).strip()
+
+
+def _tried(planted: Rows) -> dict[str, Any] | None:
+    """The first method that was tried; the others mostly were on the same images."""
+    return next((row for row in planted.values() if dig(row, "changed", "n") is not None), None)
 
 
 def about(found: dict[str, Any], planted: Rows) -> str:

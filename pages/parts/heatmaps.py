@@ -7,7 +7,7 @@ import streamlit as st
 from cifake_core import render
 from cifake_core.explain import BY_TENSORFLOW, METHOD_WORDS, Heatmap, Method
 from cifake_core.pipeline import Analysis, Detector
-from pages.parts import engine, pictures
+from pages.parts import engine, pictures, raw_reading
 from pages.parts.heatmap_evidence import warning
 from pages.parts.words import TARGETS
 
@@ -23,13 +23,18 @@ def show(analysis: Analysis, model: Detector) -> None:
 
 def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
     st.subheader("Where did it look?", anchor=False)
+    if not analysis.in_domain:
+        st.caption(
+            "The model was not made for an image like this one. The map shows what it reacts to, "
+            "not the reason for an answer."
+        )
     controls, picture = st.columns([2, 3])
     with controls:
         target = st.segmented_control(
             "Evidence for",
             list(TARGETS),
             format_func=lambda t: f"Why {TARGETS[t]}?",
-            default=analysis.leans_to,
+            default=raw_reading.target(analysis),
             required=True,
             key=f"target-{model.card.name}-{analysis.opened.sha256}",
         )
@@ -44,7 +49,7 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
         )
         opacity = st.slider(
             *("Opacity of the heatmap", 0, 100, 55, 5),
-            format="%d %%",
+            format="%d%%",
             key="opacity",
             persist_state="session",
         )

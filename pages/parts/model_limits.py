@@ -44,7 +44,7 @@ def show_promise(models: Models) -> None:
         ],
     }
     st.table(
-        {"": list(table)}
+        {"Figure": list(table)}
         | {m.name: [cells[i] for cells in table.values()] for i, m in enumerate(found)},
         border="horizontal",
         hide_index=True,
@@ -55,7 +55,7 @@ def show_promise(models: Models) -> None:
         "class's verdict; of new ones, drawn as those were, at most the promised share does "
         "(class-conditional conformal prediction). It holds for images like those of CIFAKE alone, "
         "and as the mean over many such sets: a single one may come out a little above, and where "
-        "the promise lies in the brackets, the 95 % interval, chance could explain it. The same "
+        "the promise lies in the brackets, the 95% interval, chance could explain it. The same "
         "validation images also helped to choose when training ended. The price of being right "
         "more often is worked out on these very test images, so it is a little too low."
     )
@@ -94,7 +94,7 @@ def show_limits(models: Models) -> None:
     if None not in own:
         least = f", and none has less than {math.floor(100 * min(own)) / 100} on CIFAKE"
     st.caption(
-        f"AUROC 0.5 is a coin flip{least}; in brackets its 95 % interval. “Sure” is by the "
+        f"AUROC 0.5 is a coin flip{least}; in brackets its 95% interval. “Sure” is by the "
         "thresholds alone: this app gives no verdict on pictures of other sizes."
     )
     st.header("Which of such images are recognised as strange?", anchor=False)
@@ -105,7 +105,7 @@ def show_limits(models: Models) -> None:
         [
             {
                 "Image": f"{r['kind']}, {r['how']}",
-                "recognised (95 % interval)": rate(r, ".1%"),
+                "recognised (95% interval)": rate(r, ".1%"),
                 "of": f"{r['n']:,}",
             }
             for r in row["recognised"]

@@ -123,14 +123,18 @@ def show_classes(models: Models) -> None:
     )
     with st.expander("All models as a table"):
         st.table(
-            {"class": list(CLASSES)}
+            {"Class, real / AI-generated": list(CLASSES)}
             | {
-                f"{m.name}, {word}": [said(dig(by_class(m), w, label), ".1%") for w in CLASSES]
+                m.name: [
+                    " / ".join(
+                        said(dig(by_class(m), w, label), ".1%") for label in ("REAL", "FAKE")
+                    )
+                    for w in CLASSES
+                ]
                 for m in models
-                for label, word in (("REAL", "real"), ("FAKE", "AI-generated"))
             },
             hide_index=True,
-            alt="Accuracy by class, two columns for each model",
+            alt="Accuracy by class, real and AI-generated, a column for each model",
         )
 
 
@@ -169,7 +173,7 @@ def show_cost(models: Models) -> None:
             "cost",
             f"Accuracy against {words}: "
             + ", ".join(f"{n} {x:,.4g}, {y:.2%}" for n, (x, y, _) in points.items()),
-            "Each step on the scale below is a multiple, not a sum. The upright bars are 95 % "
+            "Each step on the scale below is a multiple, not a sum. The upright bars are 95% "
             "intervals: where two of them overlap, the order may be chance. "
             "Top left is accurate and cheap. Times are of one machine; read their ratios.",
         )

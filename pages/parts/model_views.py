@@ -189,7 +189,7 @@ def show_threshold(models: Models) -> None:
         f"{table['real_as_real']:,} called real, {table['real_as_fake']:,} called AI-generated; of "
         f"the AI-generated images {table['fake_as_real']:,} called real, "
         f"{table['fake_as_fake']:,} called AI-generated",
-        f"{sum(table.values()):,} test images; the accuracy's 95 % interval is {interval(found)}. "
+        f"{sum(table.values()):,} test images; the accuracy's 95% interval is {interval(found)}. "
         "The shares in the cells are of their row. "
         "Precision, recall and F1 are those of AI-generated. A low threshold finds nearly every "
         "AI-generated image and accuses photographs; a high one spares the photographs and misses "
@@ -211,7 +211,7 @@ def show_confidence(models: Models) -> None:
             "reliability",
             f"Reliability diagram of {m.name}, before and after calibration",
             "Above: a dot on the dotted line means that of the images to which the model gives, "
-            "say, 80 %, 80 % are AI-generated. Below the line fewer are, so it leans towards "
+            "say, 80%, 80% are AI-generated. Below the line fewer are, so it leans towards "
             "AI-generated; above the line more are, so it leans towards real. Below: how many "
             "images lie in each bin. Nearly all lie at the ends; bins with few images jump about.",
         )

@@ -21,12 +21,11 @@ def choose() -> str:
     name = st.selectbox(
         "Model",
         list(cards),
-        format_func=lambda n: cards[n].title,
         key="model",
         persist_state="session",
         help="The models differ in size and in how often they are right.",
     )
-    st.caption(describe(cards[name]))
+    st.caption(f"{cards[name].title}. {describe(cards[name])}")
     return name
 
 

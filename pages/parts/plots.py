@@ -39,10 +39,23 @@ def show(figure: go.Figure, key: str, alt: str, caption: str) -> None:
     """Draw a figure with its description for those who cannot see it, and what it means."""
     figure.update_layout(
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        margin={"t": 10, "b": 0, "l": 0, "r": 10},
+        # Right: room for half of the last number of the axis, which is left out otherwise.
+        margin={"t": 10, "b": 0, "l": 0, "r": 24},
     )
-    st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False})
+    draw(figure, key, alt)
     st.caption(caption)
+
+
+def draw(figure: go.Figure, key: str, alt: str) -> None:
+    """Draw a figure with its description; what is written on its axes as dark as other text."""
+    for axes in (figure.update_xaxes, figure.update_yaxes):
+        axes(tickfont={"color": ink()}, title={"font": {"color": ink()}})
+    st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False})
+
+
+def ink() -> str:
+    """The colour of text, in the look that the visitor has."""
+    return st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
 
 
 def style(number: int) -> dict[str, Any]:

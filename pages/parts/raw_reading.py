@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from cifake_core.labels import FAKE
 from cifake_core.pipeline import Analysis, Detector
 from pages.parts import model_limits
 from pages.parts.words import percent
@@ -13,15 +14,23 @@ def wanted(analysis: Analysis, what: str = "the number") -> bool:
     """Whether to show ``what`` the model makes of the image: for a strange one, only if asked."""
     if analysis.in_domain:
         return True
-    shown = st.toggle(
-        "Show the model's raw reading all the same", key=f"raw-{analysis.opened.sha256}"
-    )
+    shown = st.toggle("Show the model's raw reading all the same", key=_key(analysis))
     if not shown:
         st.caption(
             f"The model was not made for an image like this one, so {what} would look like an "
             "answer and be worth little."
         )
     return shown
+
+
+def target(analysis: Analysis) -> int:
+    """The answer that heatmaps explain at first: the likelier one, if the page may tell it."""
+    told = analysis.in_domain or st.session_state.get(_key(analysis))
+    return analysis.leans_to if told else FAKE
+
+
+def _key(analysis: Analysis) -> str:
+    return f"raw-{analysis.opened.sha256}"
 
 
 def caution(analysis: Analysis, model: Detector) -> None:

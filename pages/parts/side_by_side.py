@@ -7,7 +7,7 @@ import streamlit as st
 from cifake_core import explain_compare, faithfulness, render
 from cifake_core.explain import METHOD_WORDS, SLOW, Heatmap, Method
 from cifake_core.pipeline import Analysis, Detector
-from pages.parts import engine, pictures, spectral
+from pages.parts import engine, pictures, raw_reading, spectral
 from pages.parts.heatmap_evidence import warning
 from pages.parts.heatmaps import describe
 from pages.parts.words import TARGETS
@@ -63,7 +63,7 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
         "Evidence for",
         list(TARGETS),
         format_func=lambda t: f"Why {TARGETS[t]}?",
-        default=analysis.leans_to,
+        default=raw_reading.target(analysis),
         required=True,
         key=f"side-target-{model.card.name}-{analysis.opened.sha256}",
     )
@@ -86,13 +86,12 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
     # Rows of equal cells, so that pictures of one row are of one size.
     methods = [m for m in offered if m in methods]
     for start in range(0, len(methods), PER_ROW):
-        columns = st.columns(PER_ROW)
+        columns = st.columns(PER_ROW, wrap=False)
         for method, column in zip(methods[start : start + PER_ROW], columns, strict=False):
             with column:
                 heatmap = _one(analysis, model, method, target, loading)
                 if heatmap is not None:
-                    remark = warning(model.card, method)
-                    _picture(analysis, heatmap, look, opacity, colours, remark)
+                    _picture(analysis, heatmap, look, opacity, colours)
                     found[method] = heatmap
     if look == "Colours":
         pictures.scale(
@@ -102,7 +101,12 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
         )
     else:
         st.caption(
-            "Lines run where a map crosses 25 % (thin), 50 % and 75 % (thick) of its own maximum."
+            "Lines run where a map crosses 25% (thin), 50% and 75% (thick) of its own maximum."
+        )
+    for method in methods:
+        sentence, source = ABOUT[method]
+        st.markdown(
+            f"- **{METHOD_WORDS[method]}.** {sentence} {source}{warning(model.card, method)}"
         )
     _difference({m: h for m, h in found.items() if not h.empty})
 
@@ -113,7 +117,7 @@ def _looks() -> tuple[str, float, str]:
             "Shown as", LOOKS, default=LOOKS[0], required=True, key="side-look", **KEEP
         )
         opacity = st.slider(
-            *("Opacity of the heatmaps", 0, 100, 60, 5), format="%d %%", key="side-opacity", **KEEP
+            *("Opacity of the heatmaps", 0, 100, 60, 5), format="%d%%", key="side-opacity", **KEEP
         )
         colours = st.selectbox("Colours", list(render.COLOUR_MAPS), key="side-colours", **KEEP)
     return look, opacity / 100, colours
@@ -139,15 +143,13 @@ def _one(
     return heatmap
 
 
-def _picture(
-    analysis: Analysis, heatmap: Heatmap, look: str, opacity: float, colours: str, remark: str
-) -> None:
+def _picture(analysis: Analysis, heatmap: Heatmap, look: str, opacity: float, colours: str) -> None:
+    """Few words below it: on a phone three stand beside each other."""
     words, pixels = METHOD_WORDS[heatmap.method], analysis.opened.prepared.pixels
-    sentence, source = ABOUT[heatmap.method]
-    caption = f"**{words}.** {sentence} {source}{remark}"
+    caption = f"**{words}**"
     if heatmap.empty:
         picture, said = render.enlarge(pixels), "nothing speaks for that answer"
-        caption = f"**{words}: empty**, nothing speaks for that answer. {sentence} {source}"
+        caption += f": empty, {said}"
     else:
         said = describe(heatmap.normalised)
         if look == "Lines":

@@ -11,6 +11,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cifake_core import images, render
+from cifake_core.calibration import Verdict
 from cifake_core.pipeline import Analysis, Detector
 from cifake_core.samples import samples
 from pages.parts import data_source, engine, pictures
@@ -18,11 +19,23 @@ from pages.parts.words import plain
 
 _KEY = "source"
 _EMPTIED = "source-emptied"  # by origin: how often its widget was emptied from here
+DRAWN = (
+    "This picture was drawn by arithmetic. It is neither a photograph nor AI-generated, so “can't "
+    "tell” is the right answer. Any other one is a mistake, however sure it sounds."
+)
+PHOTOGRAPH = (
+    "It is not of CIFAKE, but was brought to 32x32 pixels and saved as the images of CIFAKE were. "
+    "So “real” is right, and “AI-generated” is a mistake, however sure it sounds."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is being looked at. ``truth`` is the label where it is known, else None."""
+    """What is being looked at.
+
+    ``truth`` is the label of an image of CIFAKE, else None; ``right`` is the right answer where
+    ``remark`` says so.
+    """
 
     data: bytes
     words: str
@@ -30,6 +43,7 @@ class Source:
     class_word: str = ""
     origin: str = "gallery"
     remark: str = ""
+    right: Verdict | None = None
     name: str = ""  # of an uploaded file, as a stranger wrote it
     file_id: str = ""  # by which Streamlit keeps what somebody gave
 
@@ -152,16 +166,18 @@ def _gallery() -> None:
                 ":material/casino: Random CIFAKE image",
                 on_click=_take_random,
                 args=(data,),
-                type="primary",
                 help="From the test split; what it truly is stays hidden until you ask.",
             )
-        for number, sample in enumerate(samples()):
+        # The photographs first: the only ones that have a right answer.
+        for number, sample in sorted(enumerate(samples()), key=lambda item: not item[1].credit):
             st.button(
                 sample.name,
                 key=f"sample{number}",
                 on_click=_take_sample,
                 args=(number,),
-                help=f"{sample.alt}. Drawn by arithmetic: neither photograph nor AI-generated.",
+                help=f"{sample.alt} ({sample.credit})"
+                if sample.credit
+                else f"{sample.alt}. Drawn by arithmetic: neither photograph nor AI-generated.",
             )
     if data is not None:
         return
@@ -169,18 +185,20 @@ def _gallery() -> None:
         data_source.wait()
     else:
         st.caption(
-            "These are all drawn, so “can't tell” is right for each. Images of CIFAKE itself can "
-            "be drawn at random once the data set is on this machine; the README says how."
+            "The first three are photographs, the others are drawn, so “can't tell” is right for "
+            "those. Images of CIFAKE itself, AI-generated ones too, come at random once the data "
+            "set is on this machine: `pip install kagglehub`, then `python -m cifake_core data "
+            "fetch`."
         )
 
 
 def _take_sample(number: int) -> None:
     sample = samples()[number]
-    remark = (
-        "This picture was drawn by arithmetic. It is neither a photograph nor AI-generated, so "
-        "“can't tell” is the right answer. Any other one is a mistake, however sure it sounds."
-    )
-    _look_at(Source(sample.png, f"the sample “{sample.name}”", remark=remark))
+    if sample.credit:
+        right, remark = Verdict.REAL, f"A photograph ({sample.credit}). {PHOTOGRAPH}"
+    else:
+        right, remark = Verdict.UNCERTAIN, DRAWN
+    _look_at(Source(sample.png, f"the sample “{sample.name}”", remark=remark, right=right))
 
 
 def _take_random(data) -> None:

@@ -89,7 +89,7 @@ def _chart(names: list[str], change: np.ndarray, scale: str, energy: np.ndarray)
     from pages.parts import plots
 
     probability = scale == SCALES[0]
-    form = (lambda v: f"{100 * v:+.1f}") if probability else (lambda v: f"{v:+.1f}")
+    change = 100 * change if probability else change
     figure = go.Figure()
     for label, name, pattern, kept in (
         (FAKE, "more AI-generated without it", "", change > 0),
@@ -99,7 +99,7 @@ def _chart(names: list[str], change: np.ndarray, scale: str, energy: np.ndarray)
             x=names,
             y=np.where(kept, change, None),
             name=name,
-            text=[form(v) for v in change],
+            text=[_signed(v) for v in change],
             textposition="outside",
             cliponaxis=False,
             customdata=energy,
@@ -109,24 +109,26 @@ def _chart(names: list[str], change: np.ndarray, scale: str, energy: np.ndarray)
             },
             hovertemplate="%{x}: %{text}; holds %{customdata:.1%} of the variation",
         )
-    reach = 1.25 * max(float(np.abs(change).max()), 0.02 if probability else 0.2)
+    reach = 1.25 * max(float(np.abs(change).max()), 2 if probability else 0.2)
     low, high = min(0.0, float(change.min())) * 1.25, max(0.0, float(change.max())) * 1.25
     figure.update_yaxes(
-        title="change of p(AI-generated)" if probability else "change towards AI-generated",
-        tickformat="+.2~%" if probability else "+.1f",
+        title="change towards AI-generated" + (", in points" if probability else ""),
+        tickformat=".1~f",
         range=[min(low, -reach / 5), max(high, reach / 5)],
         fixedrange=True,
         zeroline=True,
     )
     figure.update_xaxes(
-        title="cycles per pixel: broad shapes → finest grain",
+        title="from … cycles per pixel on: broad shapes → finest grain",
+        ticktext=[name.partition("–")[0] for name in names],
+        tickvals=names,
         categoryorder="array",
         categoryarray=names,
         fixedrange=True,
     )
     figure.update_layout(barmode="overlay", height=360)
     unit = "percentage points" if probability else "units of the raw score"
-    told = "; ".join(f"{n} {form(v)}" for n, v in zip(names, change, strict=True))
+    told = "; ".join(f"{n} {_signed(v)}" for n, v in zip(names, change, strict=True))
     plots.show(
         figure,
         "spectral",
@@ -134,3 +136,9 @@ def _chart(names: list[str], change: np.ndarray, scale: str, energy: np.ndarray)
         f"Up and orange: without this band the image looks more AI-generated, so the band spoke "
         f"for *real*. Down, blue and striped: the other way round. Numbers are {unit}.",
     )
+
+
+def _signed(value: float) -> str:
+    """With one digit and its sign, none at zero."""
+    said = f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+    return "0" if said[1:] == "0.0" else said

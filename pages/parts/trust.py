@@ -13,7 +13,7 @@ from cifake_core.explain_occlusion import occlusion
 from cifake_core.pipeline import Analysis, Detector
 from cifake_core.progress import Progress
 from cifake_core.shelf import Shelf
-from pages.parts import engine, pictures
+from pages.parts import engine, pictures, raw_reading
 from pages.parts.heatmap_evidence import forgets
 from pages.parts.words import TARGETS
 
@@ -108,7 +108,7 @@ def _maps(
     analysis: Analysis, model: Detector, method: Method, depth: int, draw: int
 ) -> tuple[Heatmap, Heatmap]:
     """The trained model's heatmap and the copy's, with a bar while a slow method works."""
-    place, target = st.empty(), analysis.leans_to
+    place, target = st.empty(), raw_reading.target(analysis)
 
     def bar(words: str) -> Progress | None:
         def progress(done: int, total: int) -> None:
@@ -162,7 +162,9 @@ def _copy(model: Detector, depth: int, draw: int) -> Copy:
 def _pictures(analysis: Analysis, before: Heatmap, after: Heatmap, depth: int, of: int) -> None:
     pixels = analysis.opened.prepared.pixels
     titles = ("the trained model", f"the copy, {depth} of {of} layers forgotten")
-    for column, heatmap, title in zip(st.columns(2), (before, after), titles, strict=True):
+    for column, heatmap, title in zip(
+        st.columns(2, wrap=False), (before, after), titles, strict=True
+    ):
         words = f"{METHOD_WORDS[heatmap.method]} of {title}"
         if heatmap.empty:
             picture, note = render.enlarge(pixels), ": nothing speaks for the answer"

@@ -98,11 +98,12 @@ def show(card: Card) -> None:
             alt=f"The same of {card.name} with intervals and numbers of images",
         )
     limit = (evidence.read(FILE) or {}).get("changes_below")
-    for method in methods:
-        st.markdown(f"- {sentence(method, parts, limit)}")
-    for name in shown[len(methods) :]:
-        st.markdown(f"- **{BASELINES[name]}** {BLIND[name]}")
-    st.caption(about(found, parts["planted"]))
+    with st.expander("The same in sentences, method by method"):
+        for method in methods:
+            st.markdown(f"- {sentence(method, parts, limit)}")
+        for name in shown[len(methods) :]:
+            st.markdown(f"- **{BASELINES[name]}** {BLIND[name]}")
+        st.caption(about(found, parts["planted"]))
     view = st.segmented_control(
         "Look closer",
         list(VIEWS),

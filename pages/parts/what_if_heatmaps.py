@@ -63,7 +63,7 @@ def show(before: np.ndarray, after: np.ndarray, model: Detector, leans_to: int) 
         )
     method = maps[0].method
     pictures.scale(
-        f"100 %, the strongest evidence in either image. Drawn by {METHOD_WORDS[method]}; a method "
+        f"100%, the strongest evidence in either image. Drawn by {METHOD_WORDS[method]}; a method "
         f"can be wrong.{warning(model.card, method)}"
     )
     st.page_link(

@@ -167,7 +167,9 @@ def figure(
         cliponaxis=False,
         hoverinfo="skip",
     )
-    drawn.update_yaxes(title="P(AI-generated)", tickformat=".0%", range=[-0.03, 1.12], dtick=0.25)
+    drawn.update_yaxes(
+        title="probability of AI-generated", tickformat=".0%", range=[-0.03, 1.12], dtick=0.25
+    )
     drawn.update_xaxes(title=f"{change.title} ({change.unit})")
     drawn.update_layout(shapes=shapes, height=360, xaxis_fixedrange=True, yaxis_fixedrange=True)
     return drawn

@@ -41,9 +41,9 @@ def listed(words: Sequence[str]) -> str:
 
 
 def percent(p: float) -> str:
-    """A probability as people read it, never 0 % or 100 %: no model is that sure."""
+    """A probability as people read it, never 0% or 100%: no model is that sure."""
     if p > 0.999:
-        return "over 99.9 %"
+        return "over 99.9%"
     if p < 0.001:
-        return "under 0.1 %"
-    return f"{100 * p:.1f} %"
+        return "under 0.1%"
+    return f"{100 * p:.1f}%"

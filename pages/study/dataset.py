@@ -9,7 +9,7 @@ import streamlit as st
 
 from cifake_core import render
 from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
-from pages.parts import data_source, evidence, pictures
+from pages.parts import data_source, evidence, pictures, plots
 from pages.parts.words import LABEL_COLOURS, LABEL_NAMES
 
 PLURALS = {REAL: "Photographs", FAKE: "AI-generated images"}
@@ -40,10 +40,10 @@ def histogram(cue: str, edges: list[int], counts: dict[int, list[int]], alt: str
         yaxis_tickformat=".0%",
         hovermode="x unified",
         legend={"orientation": "h", "y": 1.12},
-        margin={"t": 30, "b": 0, "l": 0, "r": 0},
+        margin={"t": 30, "b": 0, "l": 0, "r": 24},
         height=340,
     )
-    st.plotly_chart(figure, key=f"plot-{cue}", alt=alt, config={"displayModeBar": False})
+    plots.draw(figure, f"plot-{cue}", alt)
 
 
 def group(stats: dict, split: str, label: int, word: str = "all") -> dict:
@@ -98,20 +98,25 @@ def show_file_sizes(stats: dict) -> None:
 def show_table(stats: dict) -> None:
     rows = [
         {
-            "split": g["split"],
-            "label": LABEL_NAMES[LABELS.index(g["label"])],
-            "class": g["class"],
-            "images": g["n"],
+            "images of": f"{g['split']}, {LABEL_NAMES[LABELS.index(g['label'])]}, {g['class']}",
+            "number": g["n"],
             "mean": g["file_size"]["mean"],
+            "std. dev.": g["file_size"]["std"],
             "median": g["file_size"]["median"],
-            "std. deviation": g["file_size"]["std"],
-            "lower quartile": g["file_size"]["q25"],
-            "upper quartile": g["file_size"]["q75"],
+            "quartiles": f"{g['file_size']['q25']:.0f} to {g['file_size']['q75']:.0f}",
         }
         for g in stats["groups"]
     ]
     with st.expander("File size in bytes, by split, label and class"):
-        st.dataframe(rows, hide_index=True, column_config={"mean": {"alignment": "right"}})
+        st.dataframe(
+            rows,
+            hide_index=True,
+            column_config={
+                "number": st.column_config.NumberColumn(format="localized"),
+                "mean": st.column_config.NumberColumn(format="%.1f"),
+                "std. dev.": st.column_config.NumberColumn(format="%.1f"),
+            },
+        )
 
 
 def show_light(stats: dict) -> None:
@@ -167,8 +172,8 @@ def show_images() -> None:
             data_source.wait()
         else:
             st.info(
-                "The data set is not on this machine, so there are no images to browse. The "
-                "README says how to get it.",
+                "The data set is not on this machine, so there are no images to browse: `pip "
+                "install kagglehub`, then `python -m cifake_core data fetch`, gets it.",
                 icon=":material/info:",
             )
         return
@@ -177,7 +182,7 @@ def show_images() -> None:
     rows = {x: np.flatnonzero(of_class & (data.train.labels == x)) for x in (REAL, FAKE)}
     pages = max(1, -(-max(map(len, rows.values())) // SHEET))
     page = st.number_input(f"Page, 1 to {pages}", 1, pages, 1, key=f"browse-page-{word}")
-    for label, column in zip(rows, st.columns(2), strict=True):
+    for label, column in zip(rows, st.columns(2, wrap=False), strict=True):
         shown = rows[label][(page - 1) * SHEET : page * SHEET]
         column.image(
             pictures.url(render.enlarge(sheet(data.train.images[shown]), 512)),

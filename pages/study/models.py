@@ -28,7 +28,7 @@ VIEWS = {
 
 
 FAR_FROM_TRUTH = (
-    ("ece_p_fake", "ECE of p_fake"),
+    ("ece_p_fake", "ECE of the probability"),
     ("ece", "ECE of confidence"),
     ("brier", "Brier score"),
     ("nll", "NLL"),
@@ -51,14 +51,14 @@ def show_results(models: Models) -> None:
 
     table = {
         f"Accuracy, all {count(official)} test images": row(official, ("accuracy",), ".2%"),
-        "… its 95 % interval": [interval(f) for f in official],
+        "… its 95% interval": [interval(f) for f in official],
         f"Accuracy, the {count(leak_free)} that do not leak": row(leak_free, ("accuracy",), ".2%"),
-        "… its 95 % interval ": [interval(f) for f in leak_free],
+        "… its 95% interval ": [interval(f) for f in leak_free],
         "AUROC": row(official, ("auroc",), ".4f"),
         "Average precision": row(official, ("average_precision",), ".4f"),
         "F1, AI-generated": row(official, ("fake", "f1"), ".4f"),
         "F1, real": row(official, ("real", "f1"), ".4f"),
-        "ECE (calibration error) of p_fake": row(official, ("ece_p_fake",), ".4f"),
+        "ECE (calibration error) of the probability": row(official, ("ece_p_fake",), ".4f"),
         "ECE of confidence": row(official, ("ece",), ".4f"),
         "Answered, not “can't tell”": row(official, ("with_gate", "answered_share"), ".1%"),
         "Accuracy when answered": row(official, ("with_gate", "accuracy_answered"), ".2%"),
@@ -98,7 +98,7 @@ def show_results(models: Models) -> None:
 
 def show_table(rows: dict[str, list[str]], models: Models, alt: str) -> None:
     st.table(
-        {"": list(rows)}
+        {"Figure": list(rows)}
         | {m.name: [cells[i] for cells in rows.values()] for i, m in enumerate(models)},
         border="horizontal",
         hide_index=True,
@@ -186,14 +186,14 @@ with st.expander("How to read this"):
   wrongly accused. **AUROC**, the area under it, is the chance that an AI-generated image gets a
   higher probability than a photograph: 0.5 is a coin flip, 1 is perfect. **Average precision** is
   the area under the other curve.
-- A probability can be **taken at its word** if of all images with 80 % about 80 of 100 are
+- A probability can be **taken at its word** if of all images with 80% about 80 of 100 are
   AI-generated. No model manages that everywhere; the view “Confidence” shows where each is
-  off. **ECE** is how far it is off on average, 0 is best. That **of p_fake** sorts the images by
-  the probability of AI-generated, the number that the pages show. That **of confidence**, which
-  others mostly report, sorts them by how sure the model is of the likelier side, and asks how often
-  it is right: a model that leans to one side can look better there, as gaps on the two sides make
-  up for each other. **Brier score** and **NLL** punish every probability for its distance from the
-  truth, NLL very hard where it was sure and wrong; 0 is best.
+  off. **ECE** is how far it is off on average, 0 is best. That **of the
+  probability** sorts the images by that of AI-generated, the number that the pages show. That **of
+  confidence**, which others mostly report, sorts them by how sure the model is of the likelier
+  side, and asks how often it is right: a model that leans to one side can look better there, as
+  gaps on the two sides make up for each other. **Brier score** and **NLL** punish every
+  probability for its distance from the truth, NLL very hard where it was sure and wrong; 0 is best.
 - **Calibration** stretches the model's raw score and shifts the point at which it is undecided,
   which is why accuracy changes with it. It and the thresholds were chosen on validation images,
   never on test images. A model calibrated on damaged images finds more of those; of

@@ -55,7 +55,9 @@ def charts(app: AppTest) -> list[dict]:
 def results(app: AppTest, number: int = 0) -> dict[str, dict[str, str]]:
     """The first table, or that with more figures: model -> figure -> cell."""
     table = app.table[number].value
-    return {n: dict(zip(table[""], table[n], strict=True)) for n in table.columns if n}
+    return {
+        n: dict(zip(table["Figure"], table[n], strict=True)) for n in table.columns if n != "Figure"
+    }
 
 
 def change(folder: Path, name: str, edit) -> None:
@@ -102,7 +104,7 @@ def test_what_is_promised_stands_beside_what_was_measured(start, three):
         }
 
     change(folder, "lens", edit)
-    table = look(start(models, folder), "Promise").table[-1].value.set_index("")
+    table = look(start(models, folder), "Promise").table[-1].value.set_index("Figure")
     assert table["lens"]["Measured: photographs called AI-generated"] == "1.23% (1.00% to 2.00%)"
     assert table["paper_cnn"]["Measured: photographs called AI-generated"] == "–"
     assert table["lens"]["Promised: mistaken, of each class"] == "0.50%"
@@ -117,7 +119,7 @@ def test_limits_of_what_ships_and_of_models_never_measured(start, three):
     reduced, recognised, changed = (t.value for t in shipped.table[-3:])
     assert set(reduced["Model"]) == set(artifacts.available())
     assert "pictures, as they are" in recognised["Image"].tolist()
-    assert recognised.columns.tolist() == ["Image", "recognised (95 % interval)", "of"]
+    assert recognised.columns.tolist() == ["Image", "recognised (95% interval)", "of"]
     assert changed["Change"].tolist()[:2] == ["unchanged", "JPEG 90"]
     outside = json.loads((artifacts.ASSETS / "evidence" / "outside.json").read_text())["models"]
     for name in ("lens", "paper_cnn"):

@@ -82,12 +82,27 @@ def test_every_sample_gets_an_answer(app, name):
     press_sample(app.run(), name)
     assert not app.exception
     assert any(answer in app.header[0].value for answer in ANSWERS)
-    assert "drawn by arithmetic" in words(app)
-    # Only random clouds have the spectrum and the compression of the data set's images.
-    assert ("Probability of AI-generated" in words(app)) == (name == "Clouds")
-    assert ("Can't tell" in app.header[0].value) == (name != "Clouds")
-    # A verdict on a drawing is wrong, and the page says so in a box.
-    assert any("is a mistake" in box.value for box in app.warning) == (name == "Clouds")
+    photographs = [s.name for s in samples() if s.credit]
+    shown = words(app) + " ".join(box.value for box in app.warning)
+    assert ("A photograph (" if name in photographs else "drawn by arithmetic") in shown
+    # Of the drawings only random clouds have the spectrum and the compression of the data set's
+    # images.
+    known = [*photographs, "Clouds"]
+    assert ("Probability of AI-generated" in words(app)) == (name in known)
+    assert ("Can't tell" in app.header[0].value) == (name not in known)
+    # A verdict on a drawing is wrong and so is “AI-generated” on a photograph. A box says so.
+    wrong = name in known and not (name in photographs and "Real" in app.header[0].value)
+    assert any("is a mistake" in box.value for box in app.warning) == wrong
+
+
+def test_the_shipped_model_is_right_and_wrong_on_photographs_that_are_not_of_cifake(app):
+    """The lesson of the first page: one that it knows, one that it is sure of and wrong."""
+    press_sample(app.run(), "Cat")
+    assert "Real: a photograph" in app.header[0].value
+    assert not app.warning
+    press_sample(app, "Astronaut")
+    assert "AI-generated" in app.header[0].value
+    assert "is a mistake" in app.warning[0].value
 
 
 def test_the_raw_reading_of_a_strange_image_is_behind_a_click(app):
@@ -104,7 +119,7 @@ def test_the_raw_reading_of_a_strange_image_is_behind_a_click(app):
     [
         (
             {"real_to": 0.0, "fake_from": 1.0},
-            " % for real is not enough for an answer: this model needs",
+            "% for real is not enough for an answer: this model needs",
         ),
         ({}, "means nothing to a person turns the verdict round: mirrored, JPEG 90."),
     ],

@@ -115,9 +115,9 @@ def test_both_calibration_errors_are_in_the_table(model):
     app.switch_page("study/models.py").run()
     official = json.loads((folder / "lens.json").read_text())["test"]["official"]
     for number, when in ((0, ""), (1, " before calibration")):
-        table = app.table[number].value.set_index("")["lens"]
+        table = app.table[number].value.set_index("Figure")["lens"]
         figures = official["before_calibration"] if number else official
-        name = "ECE of p_fake" if number else "ECE (calibration error) of p_fake"
+        name = "ECE of the probability" if number else "ECE (calibration error) of the probability"
         assert table[f"{name}{when}"] == f"{figures['ece_p_fake']:.4f}"
         assert table[f"ECE of confidence{when}"] == f"{figures['ece']:.4f}"
 

@@ -125,14 +125,13 @@ def test_a_row_and_a_sentence_for_each_method(start, folder):
     assert whole.iloc[1, 6] == "0.95, fails, n=32"
     said = words(app)
     assert (
-        "**Grad-CAM.** Where the patch turned the likelier side, it points into the patch in 75% "
-        "of 40 images (30 AI-generated patches, 10 photographed). That is clearly more than by "
-        "pointing at the middle always (45%). Where the patch reversed the verdict, it does in 70% "
-        "of 20 images (all AI-generated patches). That is not clearly more than by pointing at the "
+        "**Grad-CAM.** Where the patch turned the likelier side, it points into the patch in 75%. "
+        "That is clearly more than by pointing at the middle always (45%). Where the patch "
+        "reversed the verdict, it does in 70%. That is not clearly more than by pointing at the "
         "middle always (40%). It orders pixels better than chance. It changes when the model "
         "forgets, as it should." in said
     )
-    assert "it points into the patch in 25% of 40 images" in said
+    assert "it points into the patch in 25%. That is no more than" in said
     assert "worse than chance. Its maps still resemble the first ones when the model has" in said
     assert "has forgotten everything (0.95, limit 0.5), so part of what it shows is not" in said
     assert "a point at random would hit 16% of the patches" in said
@@ -159,8 +158,20 @@ def test_each_share_has_its_own_baseline(start, tmp_path):
     (tmp_path / "explanations.json").write_text(json.dumps(found))
     said = words(start(tmp_path))
     assert "more than by pointing at the middle always (45%). Where the patch reversed" in said
-    assert "(all AI-generated patches). That is not clearly more than by pointing at the" in said
-    assert "pointing at the strongest edge (66%)" in said
+    assert "in 70%. That is not clearly more than by pointing at the strongest edge (66%)" in said
+
+
+def test_other_images_and_a_lower_share_are_called_so(start, tmp_path):
+    found = made_up()
+    planted_row(found, "smoothgrad")["changed"] |= {
+        "n": 39,
+        "hit_share": 0.44,
+        "hit_interval_95": [0.3, 0.6],
+    }
+    (tmp_path / "explanations.json").write_text(json.dumps(found))
+    said = words(start(tmp_path))
+    assert "the patch in 44% of 39 images (" in said
+    assert "photographed). That is no more than by pointing at the middle always (45%)." in said
 
 
 def test_what_likelier_side_means_and_which_patches_there_were(start, folder):

@@ -33,7 +33,7 @@ def test_flip_points_of_readings_in_words():
     twice = said(BLUR, line(BLUR, (6, 0.95), (10, 0.5), (16, 0.0)))
     assert "From blur 0.5 px up the reading is *can't tell*; from 1.5 px up *real*." in twice
     one_way = said(BRIGHTNESS, line(BRIGHTNESS, (32, 0.0), (10, 0.5)))
-    assert "From brightness +27.5 % up the reading is *can't tell*." in one_way
+    assert "From brightness +27.5% up the reading is *can't tell*." in one_way
     assert one_way.endswith("In the other direction it does not flip.")
     restless = np.r_[0.05, np.tile([0.05, 0.5], 16)[:31]]
     assert "and it changes 28 more times" in said(BLUR, restless)

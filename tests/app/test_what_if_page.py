@@ -224,7 +224,7 @@ def test_words_and_curve_hear_of_the_gate_as_the_verdict_does(app):
         "images of CIFAKE",
         words(app),
     )
-    assert "By the readings alone, however strange the image is: As it is, the model's" in words(
+    assert "by the readings alone, however strange the image is? As it is, the model's" in words(
         app
     )
     figure = json.loads(app.get("plotly_chart")[0].proto.spec)
@@ -261,12 +261,12 @@ def test_every_model_is_asked_and_a_damaged_one_says_so(app, tmp_path, monkeypat
     def rows():
         return {r[0]: r[1:] for r in app.table[0].value.itertuples(index=False)}
 
-    assert rows()["**lens**, picked"] == ("real (reading 4.7 %)", "real (reading 4.7 %)")
+    assert rows()["**lens**, picked"] == ("real (reading 4.7%)", "real (reading 4.7%)")
     assert "is damaged" in rows()["resnet50"][0]
     # With noise, each model's gate turns it away; the reading is what it was.
     pick(app, CHANGES["noise"])
-    assert rows()["**lens**, picked"] == ("real (reading 4.7 %)", "can't tell (reading 4.7 %)")
-    assert rows()["paper_cnn"] == ("AI-generated (reading 95.3 %)", "can't tell (reading 95.3 %)")
+    assert rows()["**lens**, picked"] == ("real (reading 4.7%)", "can't tell (reading 4.7%)")
+    assert rows()["paper_cnn"] == ("AI-generated (reading 95.3%)", "can't tell (reading 95.3%)")
 
 
 def test_a_model_without_cam_says_what_its_heatmaps_wait_for(app, monkeypatch):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,6 +86,27 @@ def test_stress_on_fewer_images_says_so_and_leaves_the_rest_alone(places, traine
     assert {row["n"] for row in evidence["stress"]} == {30}
     assert evidence["test"]["official"]["n"] == len(data.test)
     assert evidence["command"].endswith("--model tiny --stress-images 30")
+
+
+def test_the_shipped_gate_turns_test_images_away(places, trained, data, monkeypatch):
+    """With a threshold that a half of them exceed; its own turn away next to none."""
+    evaluate.export("tiny", trained, data)
+    card = artifacts.read_card("tiny")
+    engine = artifacts.load_engine(card)
+    gate = artifacts.load_gate(card, engine)
+    images = np.asarray(data.test.images)
+    far = gate.distances(images, engine.logits_and_features(images)[1])[:, 2]
+    middle = float(np.median(far))
+    gate = replace(gate, thresholds=(np.inf, np.inf, middle, np.inf))
+    monkeypatch.setattr(artifacts, "load_gate", lambda *_: gate)
+    evidence = evaluate.evaluate("tiny", data, stress_images=30)
+    away = np.unpackbits(
+        np.frombuffer(base64.b64decode(evidence["turned_away"]), np.uint8), count=len(images)
+    )
+    np.testing.assert_array_equal(away, far > middle)
+    assert evidence["gate"]["turned_away"]["share"] == away.mean() == 0.5
+    for found in (evidence["test"]["official"]["with_gate"], evidence["thorough"]):
+        assert found["answered_share"] <= 0.5
 
 
 def approx(value):
@@ -209,7 +231,7 @@ def test_what_a_tiny_change_reverses_is_not_answered():
     calibration = Calibration(0.1, 0.0, 0.4, 0.6)
     asked = Mean(), calibration, images, Mean().logits(images), np.array([True, False])
     found = evaluate.thorough(*asked, np.zeros(2, bool))
-    assert found["reversed"]["share"] == 0.5  # 2 % brighter is 2.5 levels more
+    assert found["reversed"]["share"] == 0.5  # 2% brighter is 2.5 levels more
     assert (found["answered_share"], found["accuracy_answered"]) == (0.5, 1)
     assert found["without"] == {"answered_share": 1, "accuracy_answered": 1}
     assert evaluate.thorough(*asked, np.array([False, True]))["answered_share"] == 0
@@ -244,6 +266,12 @@ def test_both_calibration_errors_before_and_after():
     found = evaluate.figures(Calibration(1.0, -20.0, 0.1, 0.9), logits, is_fake, np.zeros(4, bool))
     assert found["before_calibration"]["ece_p_fake"] == pytest.approx(0)
     assert found["ece_p_fake"] == pytest.approx(0.5)
+
+
+def test_a_logit_of_zero_says_fake_as_one_half_does():
+    logits, is_fake = np.zeros(4), np.array([True, True, True, False])
+    found = evaluate.figures(Calibration(1.0, 0.0, 0.1, 0.9), logits, is_fake, np.zeros(4, bool))
+    assert found["accuracy"] == found["before_calibration"]["accuracy"] == 0.75
 
 
 def test_nothing_answered_has_no_accuracy():

@@ -3,11 +3,12 @@
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from cifake_core import artifacts, dataset
+from cifake_core import artifacts, dataset, randomise
 from cifake_core.calibration import Calibration
 from cifake_core.catalogue import is_of
 from cifake_core.explain import Method
@@ -102,6 +103,91 @@ def test_paired_differences_with_their_interval():
     assert found["mean"] == 0.2
     assert found["interval_95"] == [-1.0706, 1.4706]  # 0.2 -+ 12.706 * 0.1, by Student's t
     assert explanations.paired(np.array([]))["mean"] is None
+
+
+class OfTheMiddle(explanations.Trial):
+    """Of a model that sees the middle alone: six images are bright there, four are dark.
+
+    The bright are fake to it. ``explainer`` is how many layers are randomised.
+    """
+
+    def __init__(self):
+        images = np.zeros((10, 32, 32, 3), np.uint8)
+        images[:, 12:20, 12:20] = 255
+        images[6:] = 255 - images[6:]
+        calibration = Calibration(10.0, 0.0, 0.5, 0.5)
+        self.card = SimpleNamespace(name="middle", calibration=calibration)
+        self.engine, self.keras, self.explainer = self, None, 0
+        self.count = self.slow = len(images)
+        self.train, self.rows = SimpleNamespace(images=images), np.arange(len(images))
+        self.record, self._baselines = {"name": "middle"}, {}
+
+    def logits(self, batch):
+        return 128 - batch[:, 12:20, 12:20].mean((1, 2, 3))
+
+    def _copy(self, depth, _):
+        return self.logits, depth
+
+    def row(self, part, method):
+        (row,) = (r for r in self.record[part]["rows"] if r["method"] == method)
+        return row
+
+
+def hand_made(monkeypatch, map_of):
+    """``map_of(method, layers randomised)`` is drawn for every image."""
+
+    def drawn(logits_of, explainer, method, images, *_):
+        return np.stack([map_of(method, explainer)] * len(images))
+
+    monkeypatch.setattr(explanations, "drawn", drawn)
+
+
+def test_a_sample_is_explained_by_what_the_model_leans_to():
+    images, targets = OfTheMiddle().sample(10)
+    assert (targets == np.where(images[:, 16, 16, 0] == 255, FAKE, REAL)).all()
+    assert (targets == FAKE).sum() == 6
+
+
+def test_the_right_map_is_better_than_chance_and_its_opposite_worse(evidence, monkeypatch):
+    """For both answers: a gap above zero says that a map found what counts."""
+    right = np.zeros((32, 32))
+    right[12:20, 12:20] = 1
+    trial, maps = OfTheMiddle(), {Method.GRADCAM: right, Method.LAYERCAM: 1 - right}
+    hand_made(monkeypatch, lambda method, _: maps[method])
+    for method, sign in ((Method.GRADCAM, 1), (Method.LAYERCAM, -1)):
+        trial.curves(method)
+        row = trial.row("curves", method)
+        assert row["deletion"][0] > 0.99  # the score is that of the answer given
+        over = row["over_random"]
+        assert sign * over["deletion"]["mean"] > 0
+        assert sign * over["insertion"]["mean"] > 0
+        for word, count in (("FAKE", 6), ("REAL", 4)):
+            gap = over["both_by_target"][word]
+            assert gap["n"] == count
+            assert sign * gap["mean"] > 0
+
+
+@pytest.mark.parametrize(("stays_at", "passes"), [((1, 2), True), ((3,), False)])
+def test_a_map_passes_by_what_is_left_with_every_layer_random(
+    evidence, monkeypatch, stays_at, passes
+):
+    """A ramp upside down is as like as can be; folded in the middle, its ranks correlate by 0."""
+    ramp = np.arange(1024.0).reshape(32, 32)
+    folded = np.abs(ramp - 511.5)
+
+    def map_of(_, layers):
+        return ramp if not layers else ramp[::-1, ::-1] if layers in stays_at else folded
+
+    hand_made(monkeypatch, map_of)
+    monkeypatch.setattr(randomise, "learned", lambda _: [["logit"], ["conv2"], ["conv1"]])
+    trial = OfTheMiddle()
+    trial.randomised(Method.GRADCAM, 8)
+    assert trial.record["randomised"]["depths"] == [1, 2, 3]
+    row = trial.row("randomised", Method.GRADCAM)
+    like = [1.0 if depth in stays_at else 0.0 for depth in (1, 2, 3)]
+    assert row["spearman_absolute"] == like
+    assert (row["rest"]["n"], row["rest"]["mean"]) == (8, like[-1])
+    assert row["passes"] is passes
 
 
 def test_from_the_data_to_the_page(evidence, few_methods, data, monkeypatch):

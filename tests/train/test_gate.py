@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from cifake_core import artifacts, dataset
 from cifake_core.domain import SIGNALS
+from cifake_core.domain_statistics import statistics
 from cifake_core.labels import REAL
 from cifake_core.predict import Engine
 from train import calibrate, export, gate, graphics, outsiders
@@ -89,6 +91,29 @@ def test_the_gate_alone_leaves_thresholds_where_they_are(shipped, tiny_cifake):
     assert [now["calibration"][k] for k in ("real_to", "fake_from")] == [0.3, 0.7]
     assert now["calibration"]["temperature"] == said["temperature"]
     assert set(now["gate"]["thresholds"]) == set(SIGNALS)
+
+
+def test_validation_images_are_kept_out_of_the_fit(data):
+    """They are white here and the others as they were, so that a single one would show."""
+    train, held_out = data.train, dataset.validation_indices(data.train)
+    images = train.images.copy()
+    images[held_out] = 255
+
+    class MeanColour:
+        def logits_and_features(self, batch):
+            return np.zeros(len(batch)), batch.mean((1, 2)).astype(np.float32)
+
+    white = replace(data, train=replace(train, images=images))
+    found, said = gate.fit_gate(MeanColour(), white)
+    own = np.setdiff1d(np.arange(len(train)), held_out)
+    np.testing.assert_allclose(
+        found.statistics.centre, statistics(train.images[own]).mean(axis=0), rtol=1e-5
+    )
+    colours, labels = train.images[own].mean((1, 2)), train.labels[own]
+    for label, mean in enumerate(found.features.means):
+        np.testing.assert_allclose(mean, colours[labels == label].mean(axis=0), rtol=1e-5)
+    assert said["fitted_on"].startswith(f"{len(own)} training images")
+    assert said["of"] == len(held_out)
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 import io
 import json
 import tarfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from cifake_core import artifacts, dataset, metrics
+from cifake_core.calibration import Calibration
 from cifake_core.catalogue import is_of, right_of_answers
 from cifake_core.errors import ConfigError
 from cifake_core.perturb import STRESS
@@ -51,6 +53,28 @@ def test_every_model_is_measured_on_every_filter(archive, tiny_cifake, tmp_path,
         assert {kind for kind, _ in kinds} == {"pictures", *outsiders.KINDS}
 
 
+def test_only_validation_images_are_changed(tiny_cifake):
+    """Any others the model was trained on, and would answer better than it can."""
+    train, seen = dataset.load(tiny_cifake).train, []
+
+    class Watching:
+        """Engine and gate: of no image sure, and none is strange."""
+
+        def logits_and_features(self, batch):
+            seen.append(batch)
+            return np.zeros(len(batch)), batch.mean((1, 2))
+
+        def far(self, pixels, _):
+            return np.zeros((len(pixels), 4), bool)
+
+    card = SimpleNamespace(calibration=Calibration(1.0, 0.0, 0.1, 0.9))
+    detector = SimpleNamespace(card=card, engine=Watching(), gate=Watching())
+    table = outside.changed(detector, SimpleNamespace(train=train))
+    rows = dataset.validation_indices(train)
+    assert {row["n"] for row in table} == {len(rows)}
+    np.testing.assert_array_equal(seen[0], train.images[rows])
+
+
 def test_an_archive_without_both_kinds_is_one_sentence(tiny_cifake, tmp_path, capsys):
     with tarfile.open(tmp_path / "empty.tar", "w"):
         pass
@@ -90,9 +114,12 @@ def test_the_interval_of_an_auroc_by_hand():
     """Hanley and McNeil's formula with 2 and 3 cases at 0.5: variance (1/4 + 1/12 + 1/6) / 6."""
     low, high = outside.auroc_interval(0.5, 2, 3)
     assert (high - low) / 2 == pytest.approx(min(0.5, 1.959964 * np.sqrt(0.5 / 6)), rel=1e-3)
-    wide = outside.auroc_interval(0.8, 100, 100)
-    assert wide[0] < 0.8 < wide[1]
-    assert wide[1] - wide[0] == pytest.approx(0.124, abs=0.01)
+    # At 0.8 with 10 and 20: Q1 = 0.8 / 1.2, of the positives, and Q2 = 2 * 0.64 / 1.8.
+    variance = (0.8 * 0.2 + 9 * (2 / 3 - 0.64) + 19 * (1.28 / 1.8 - 0.64)) / (10 * 20)
+    spread = 1.959964 * np.sqrt(variance)
+    assert spread == pytest.approx(0.1834, abs=1e-4)
+    expected = (0.8 - spread, 0.8 + spread)
+    assert outside.auroc_interval(0.8, 10, 20) == pytest.approx(expected)
 
 
 def test_the_shipped_evidence_is_of_the_shipped_models():
