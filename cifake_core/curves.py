@@ -26,6 +26,7 @@ class Scores:
     logits: np.ndarray  # (N,) float32, raw, growing with *real*
     is_fake: np.ndarray  # (N,) bool
     leaked: np.ndarray  # (N,) bool, also among the training images
+    away: np.ndarray  # (N,) bool, turned away by the model's gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,11 @@ def decode(evidence: dict[str, Any]) -> Scores | None:
     """The scores of an evidence file, or None where it lacks them or they do not fit together."""
     try:
         logits = np.frombuffer(base64.b64decode(evidence["logits"], validate=True), "<f4")
-        is_fake, leaked = (_bits(evidence[key], len(logits)) for key in ("is_fake", "leaked"))
+        bits = [_bits(evidence[key], len(logits)) for key in ("is_fake", "leaked", "turned_away")]
     except (KeyError, TypeError, ValueError):
         return None
     usable = len(logits) and np.isfinite(logits).all()
-    return Scores(logits, is_fake, leaked) if usable else None
+    return Scores(logits, *bits) if usable else None
 
 
 def operating_points(p_fake: np.ndarray, is_fake: np.ndarray, points: int = 300) -> OperatingPoints:
@@ -125,9 +126,16 @@ def unanswered_for(confidence: np.ndarray, right: np.ndarray, accuracy: float) -
     return 1 - (int(good[-1]) + 1) / len(confidence) if len(good) else None
 
 
-def least_unanswered(p_fake: np.ndarray, is_fake: np.ndarray, accuracy: float) -> float | None:
-    """:func:`unanswered_for` for (N,) calibrated p_fake, by how far each is from one half."""
-    return unanswered_for(abs(p_fake - 0.5), (p_fake >= 0.5) == is_fake, accuracy)
+def least_unanswered(
+    p_fake: np.ndarray, is_fake: np.ndarray, away: np.ndarray, accuracy: float
+) -> float | None:
+    """:func:`unanswered_for` for (N,) calibrated p_fake, by how far each is from one half.
+
+    Those ``away``, which the gate turned away, get no answer anyhow.
+    """
+    p_fake, is_fake = p_fake[~away], is_fake[~away]
+    more = unanswered_for(abs(p_fake - 0.5), (p_fake >= 0.5) == is_fake, accuracy)
+    return None if more is None else 1 - (1 - more) * float((~away).mean())
 
 
 def at_threshold(p_fake: np.ndarray, is_fake: np.ndarray, threshold: float) -> dict[str, Any]:

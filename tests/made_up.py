@@ -84,6 +84,7 @@ def evidence(
         "logits": base64.b64encode(logits.astype("<f4").tobytes()).decode(),
         "is_fake": base64.b64encode(np.packbits(is_fake).tobytes()).decode(),
         "leaked": base64.b64encode(np.packbits(leaked).tobytes()).decode(),
+        "turned_away": base64.b64encode(np.packbits(np.zeros_like(leaked)).tobytes()).decode(),
     }
 
 

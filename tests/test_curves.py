@@ -18,6 +18,7 @@ def evidence(logits, is_fake, leaked) -> dict[str, str]:
         "logits": base64.b64encode(data).decode(),
         "is_fake": packed(is_fake),
         "leaked": packed(leaked),
+        "turned_away": packed(AWAY),
     }
 
 
@@ -25,6 +26,7 @@ def evidence(logits, is_fake, leaked) -> dict[str, str]:
 LOGITS = [1.5, -2, 0, 3, 4, 5, 6, 7, 8, -9.25]
 FAKE = [False, True] * 5
 LEAKED = [False] * 9 + [True]
+AWAY = [False] * 8 + [True] * 2
 
 
 def test_decode_gives_back_what_was_encoded():
@@ -32,6 +34,7 @@ def test_decode_gives_back_what_was_encoded():
     assert scores.logits.tolist() == LOGITS
     assert scores.is_fake.tolist() == FAKE
     assert scores.leaked.tolist() == LEAKED
+    assert scores.away.tolist() == AWAY
 
 
 @pytest.mark.parametrize(
@@ -51,7 +54,7 @@ def test_scores_that_do_not_fit_together_are_none(wrong):
     assert curves.decode(evidence(LOGITS, FAKE, LEAKED) | wrong) is None
 
 
-@pytest.mark.parametrize("key", ["logits", "is_fake", "leaked"])
+@pytest.mark.parametrize("key", ["logits", "is_fake", "leaked", "turned_away"])
 def test_missing_scores_are_none(key):
     found = evidence(LOGITS, FAKE, LEAKED)
     del found[key]
@@ -157,3 +160,15 @@ def test_at_threshold_by_hand():
     low, high = found["accuracy_interval_95"]
     assert low < 3 / 5 < high
     assert curves.at_threshold(p_fake, is_fake, 0.71)["precision"] == 1
+
+
+def test_what_the_gate_turned_away_is_not_answered_at_any_price():
+    # The surest is wrong; the gate turns it and another one away. Of the other four all are right,
+    # so 2 of 6 stay unanswered. Without the gate no share of answers is right throughout.
+    p_fake = np.array([0.99, 0.95, 0.9, 0.2, 0.3, 0.6])
+    is_fake = np.array([False, True, True, False, False, True])
+    away = np.array([True, True, False, False, False, False])
+    assert curves.least_unanswered(p_fake, is_fake, away, 1.0) == pytest.approx(2 / 6)
+    assert curves.least_unanswered(p_fake, is_fake, np.zeros(6, bool), 1.0) is None
+    # 5 of 6 answers are right.
+    assert curves.least_unanswered(p_fake, is_fake, np.zeros(6, bool), 5 / 6) == 0

@@ -21,7 +21,7 @@ from cifake_core import artifacts, dataset, metrics
 from cifake_core.calibration import UNCALIBRATED, Calibration
 from cifake_core.catalogue import is_of
 from cifake_core.domain import SIGNALS, Gate
-from cifake_core.errors import CifakeLensError
+from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
 from cifake_core.perturb import STRESS
 from cifake_core.predict import CHUNK, Engine
@@ -106,6 +106,8 @@ def evaluate(
     signals = turned_away(artifacts.load_gate(card, engine), engine, test.images)
     away = signals.any(axis=1)
     some = np.sort(np.random.default_rng(0).permutation(len(test))[:stress_images])
+    if is_fake[some].all() or not is_fake[some].any():
+        raise ConfigError("All images drawn for the stress table are of one kind: ask for more.")
     few = np.sort(np.random.default_rng(0).permutation(len(test))[:THOROUGH])
     before = {} if again else _before(card, data)
     rows = before.get("stress", [])

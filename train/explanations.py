@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from cifake_core import artifacts, dataset, faithfulness, randomise
 from cifake_core.artifacts import Card
@@ -26,12 +25,13 @@ from cifake_core.labels import FAKE, REAL
 from cifake_core.predict import Engine
 from cifake_core.progress import progress_bar
 from train import explanations_planted as planted
+from train.explanations_figures import Curves, curve_row, means, over, paired
 from train.export import evidence_dir, write_json
 
 FILE = "explanations.json"
 # CAM is left out: where a model has it, it is Grad-CAM up to a factor.
 METHODS = [m for m in Method if m is not Method.CAM]
-BASELINES = ("centre", "edges", "random")
+BASELINES = ("centre", "edges", "random")  # what knows no model
 CHUNK = 32
 DEPTHS = 6  # at most, from the logit alone to every layer
 SEEDS = (1, 2, 3, 4)  # of randomised weights; each draws a part of the images
@@ -74,6 +74,7 @@ def main(argv: list[str] | None = None) -> int:
                 )
                 continue
             trial.refuse_others()
+            trial.blind_curves()
             # What is quick first, so that a run that is stopped early has most of it.
             for method in sorted(args.method, key=lambda m: m in SLOW):
                 trial.planted(method)
@@ -103,7 +104,7 @@ class Trial:
         self.record = old if same else {"name": card.name} | of
         self.train, self.rows = train, planted.unique_rows(train)
         self.made = planted.compose(train, self.rows, images)
-        self._baselines: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._baselines: dict[str, Curves] = {}
         self._copies: dict[tuple[int, int], tuple[Callable, Explainer]] = {}
 
     def forget(self, methods: list[Method]) -> None:
@@ -189,7 +190,7 @@ class Trial:
         self.keep_row("planted", method, {"n": count} | found, **head)
 
     def curves(self, method: Method) -> None:
-        """Deletion and insertion, and how far they are from a random order and from edges."""
+        """Deletion and insertion, and how far they are from what knows no model."""
         count = self.number(method)
         if self.there("curves", method, count):
             return
@@ -199,38 +200,35 @@ class Trial:
         size = images.shape[1]
         orders = [faithfulness.order(faithfulness.fit(m, size)) for m in maps]
         found = self._curves(orders, images[:count], targets[:count], method)
-        row = curve_row(found)
-        for name, (deletion, insertion) in self._baselines.items():
-            gaps = {
-                "deletion": faithfulness.area(deletion[:count]) - faithfulness.area(found[0]),
-                "insertion": faithfulness.area(found[1]) - faithfulness.area(insertion[:count]),
-            }
-            gaps["both"] = (gaps["deletion"] + gaps["insertion"]) / 2
-            row[f"over_{name}"] = {k: paired(v) for k, v in gaps.items()} | {
-                "both_by_target": {
-                    word: paired(gaps["both"][targets[:count] == label])
-                    for word, label in (("FAKE", FAKE), ("REAL", REAL))
-                }
-            }
+        row = curve_row(found) | over(found, self._baselines, targets)
         self.keep_row("curves", method, row)
+
+    def blind_curves(self) -> None:
+        """The same of the orders that know no model, where the record lacks it."""
+        if not self.there("curves", "centre", self.count):
+            self._baselines_of(*self.sample(self.count), self.count)
 
     def _baselines_of(self, images, targets, count: int) -> None:
         """Of all images where the record lacks them, else of as many as the method needs."""
-        if self.there("curves", "edges", len(images)):
+        if all(self.there("curves", name, len(images)) for name in BASELINES):
             images, targets = images[:count], targets[:count]
-        if len(self._baselines.get("edges", [()])[0]) >= len(images):
+        if len(self._baselines.get("centre", [()])[0]) >= len(images):
             return
-        flat = np.zeros(images.shape[1:3])
+        size = images.shape[1]
+        flat, blob = np.zeros((size, size)), faithfulness.centre_blob(size)
         ways = {
             "random": [faithfulness.order(flat, 1 + i) for i in range(len(images))],
             "edges": [faithfulness.order(faithfulness.edges(image)) for image in images],
+            "centre": [faithfulness.order(blob)] * len(images),
         }
         for name, orders in ways.items():
-            self._baselines[name] = self._curves(orders, images, targets, name)
+            found = self._baselines[name] = self._curves(orders, images, targets, name)
             if not self.there("curves", name, self.count):
-                self.keep_row("curves", name, curve_row(self._baselines[name]))
+                chance = {"random": self._baselines["random"]}
+                row = {} if name == "random" else over(found, chance, targets)
+                self.keep_row("curves", name, curve_row(found) | row)
 
-    def _curves(self, orders, images, targets, what) -> tuple[np.ndarray, np.ndarray]:
+    def _curves(self, orders, images, targets, what) -> Curves:
         found = []
         with progress_bar(self._say(f"deletion and insertion, {what}"), " images") as show:
             for i, (ranking, image, target) in enumerate(zip(orders, images, targets, strict=True)):
@@ -309,31 +307,6 @@ def drawn(logits_of, explainer: Explainer, method: Method, images, targets, say:
                 parts += list(explainer.heatmaps(batch, method, labels))
             show(len(parts), len(images))
     return np.stack(parts)
-
-
-def curve_row(found: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
-    names = ("deletion", "insertion")
-    row: dict[str, Any] = {"n": len(found[0])}
-    for name, curves in zip(names, found, strict=True):
-        row[name] = curves.mean(0).round(4).tolist()
-        row[f"{name}_area"] = round(float(faithfulness.area(curves).mean()), 4)
-    return row
-
-
-def means(figures: np.ndarray) -> list[float | None]:
-    """Of each row's numbers; None where it has none."""
-    some = [row[~np.isnan(row)] for row in figures]
-    return [round(float(row.mean()), 4) if len(row) else None for row in some]
-
-
-def paired(gaps: np.ndarray) -> dict[str, Any]:
-    """Mean of differences on the same images, with its 95% interval by Student's t."""
-    if len(gaps) < 2:
-        return {"n": len(gaps), "mean": None, "interval_95": None}
-    wide = float(stats.t.ppf(0.975, len(gaps) - 1))
-    middle, spread = float(gaps.mean()), wide * float(gaps.std(ddof=1)) / len(gaps) ** 0.5
-    interval = [round(middle - spread, 4), round(middle + spread, 4)]
-    return {"n": len(gaps), "mean": round(middle, 4), "interval_95": interval}
 
 
 def read() -> dict[str, Any]:

@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 
-from cifake_core import artifacts, curves
+from cifake_core import artifacts, curves, metrics
 from cifake_core.artifacts import ASSETS
 from cifake_core.catalogue import aurocs, is_of, rate, right_of_answers, span
 from cifake_core.errors import CifakeLensError, ConfigError
@@ -123,22 +123,13 @@ def costs() -> list[str]:
 def promises() -> list[str]:
     """What the thresholds promise and what became of it on the official test images."""
     rows = [
-        "| model | promised, of each class | photographs called AI-generated "
+        "| model | test images | promised, of each class | photographs called AI-generated "
         f"| AI-generated called real | unanswered if {curves.WANTED:.1%} are to be right "
         "| own images turned away | turned round by a tiny change |",
-        "|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name in artifacts.available():
-        evidence, again = of_model(name), _command(name)
-        test, gate = evidence["test"]["official"], cell.get(evidence, "gate", again)
-        calibration = artifacts.read_card(name).raw["calibration"]
-        promised = cell.get(calibration, "promised_error", "python -m train.calibrate --all")
-        found = [cell.get(test, key, again) for key in ("real_called_fake", "fake_called_real")]
-        cells = [rate(f) for f in (*found, gate["turned_away"])]
-        cells.insert(2, say.price(name, evidence, again))
-        tried = cell.get(evidence, "thorough", again)
-        cells.append(f"{rate(cell.get(tried, 'reversed', again))} of {tried['n']:,}")
-        rows.append(f"| `{name}` | {promised:.2%} at most | {' | '.join(cells)} |")
+        rows += say.promises(name, of_model(name), _command(name))
     return rows
 
 
@@ -250,7 +241,7 @@ def calibration() -> list[str]:
 def stress() -> list[str]:
     """Accuracy and, in brackets, the share of fakes found: a row for each change."""
     names = artifacts.available()
-    table, goals = {}, []
+    table, goals, reach = {}, [], {}
     for name in names:
         found = cell.get(of_model(name), "stress", _command(name))
         for row in found:
@@ -258,6 +249,7 @@ def stress() -> list[str]:
             table.setdefault("number of images", {})[name] = f"{row['n']:,}"
             table.setdefault(row["label"], {})[name] = words
         goals += say.goals(name, found, _command(name))
+        reach[name] = max(say.reach(row["accuracy_interval_95"]) for row in found)
     return [
         f"| official test images | {' | '.join(f'`{name}`' for name in names)} |",
         "|---" * (len(names) + 1) + "|",
@@ -267,6 +259,8 @@ def stress() -> list[str]:
         ),
         "",
         *goals,
+        "- How far the 95% interval of an accuracy reaches to either side at most, in points: "
+        f"{', '.join(f'`{name}` {100 * far:.1f}' for name, far in reach.items())}.",
     ]
 
 
@@ -287,7 +281,14 @@ def ablations() -> list[str]:
             f"| {row['validation_accuracy']:.2%} | {row['validation_auroc']:.4f} | {hard} "
             f"| `{row['command']}` |"
         )
-    return rows
+    best = max(row["validation_accuracy"] for row in table["rows"])
+    low, high = metrics.wilson_interval(round(best * table["n"]), table["n"])
+    return [
+        *rows,
+        "",
+        f"Each on {table['n']:,} images: the 95% interval of the best accuracy, {best:.2%}, is "
+        f"{low:.2%} to {high:.2%}, those of lower ones are wider.",
+    ]
 
 
 def timings() -> list[str]:

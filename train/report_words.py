@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from cifake_core import artifacts, curves
+from cifake_core import artifacts, curves, metrics
+from cifake_core.catalogue import rate
 from cifake_core.errors import ConfigError
 from train import cells as cell
 
@@ -58,14 +59,37 @@ def too_far(errors: dict[str, dict]) -> str:
     )
 
 
-def price(name: str, evidence: dict, command: str) -> str:
-    """The least share of test images left unanswered with ``curves.WANTED`` of the rest right."""
-    scores = curves.decode(evidence)
+def promises(name: str, evidence: dict, command: str) -> list[str]:
+    """Two rows for a model, as :func:`calibration`: promised mistakes, and what came of them."""
+    card, scores = artifacts.read_card(name), curves.decode(evidence)
     if scores is None:
         raise ConfigError(f"Evidence on {name} lacks its logits: run `{command}`.")
-    p_fake = artifacts.read_card(name).calibration.p_fake(scores.logits)
-    found = curves.least_unanswered(p_fake, scores.is_fake, curves.WANTED)
-    return "not to be had" if found is None else f"{found:.1%}"
+    fitted, again = card.raw["calibration"], "python -m train.calibrate --all"
+    promised = cell.get(fitted, "promised_error", again)
+    p_fake, rows = card.calibration.p_fake(scores.logits), []
+    for key, kept in (("official", slice(None)), ("leak_free", ~scores.leaked)):
+        figures, away = evidence["test"][key], scores.away[kept]
+        price = curves.least_unanswered(p_fake[kept], scores.is_fake[kept], away, curves.WANTED)
+        turned = {
+            "share": away.mean(),
+            "interval_95": metrics.wilson_interval(int(away.sum()), len(away)),
+        }
+        tried = cell.get(evidence, "thorough", command)
+        cells = [
+            f"{figures['n']:,}",
+            f"{promised:.2%} at most",
+            *(
+                rate(cell.get(figures, k, command))
+                for k in ("real_called_fake", "fake_called_real")
+            ),
+            "not to be had" if price is None else f"{price:.1%}",
+            rate(turned),
+            f"{rate(cell.get(tried, 'reversed', command))} of {tried['n']:,}"
+            if key == "official"
+            else "",
+        ]
+        rows.append(f"| `{name}` | {' | '.join(cells)} |")
+    return rows
 
 
 def goals(name: str, stress: list[dict], command: str) -> list[str]:
@@ -86,6 +110,11 @@ def goals(name: str, stress: list[dict], command: str) -> list[str]:
             f"{goal:.1%}: {met}."
         )
     return lines
+
+
+def reach(interval: tuple[float, float]) -> float:
+    """How far an interval reaches to either side of its middle."""
+    return (interval[1] - interval[0]) / 2
 
 
 def hits(found: dict) -> str:

@@ -23,16 +23,19 @@ def show_promise(models: Models) -> None:
     if not found:
         return
     official = {m.name: dig(m.evidence, "test", "official") for m in found}
+    leak_free = {m.name: dig(m.evidence, "test", "leak_free") for m in found}
     table = {
         "Promised: mistaken, of each class": [
             said(dig(m.card.raw, "calibration", "promised_error"), ".2%") for m in found
         ],
-        "Measured: photographs called AI-generated": [
-            rate(dig(official[m.name], "real_called_fake")) for m in found
-        ],
-        "Measured: AI-generated called real": [
-            rate(dig(official[m.name], "fake_called_real")) for m in found
-        ],
+        **{
+            f"Measured: {words}{which}": [rate(dig(figures[m.name], key)) for m in found]
+            for key, words in (
+                ("real_called_fake", "photographs called AI-generated"),
+                ("fake_called_real", "AI-generated called real"),
+            )
+            for which, figures in (("", official), (", without leaks", leak_free))
+        },
         "Not answered, by the thresholds": [
             said(unanswered(official[m.name]), ".1%") for m in found
         ],
@@ -172,7 +175,8 @@ def outside(card: Card) -> dict | None:
 
 def price(m: Measured) -> float | None:
     """The smallest share left unanswered with which ``curves.WANTED`` of the rest are right."""
-    return curves.least_unanswered(m.p_fake(), m.scores.is_fake, curves.WANTED)
+    scores = m.scores
+    return curves.least_unanswered(m.p_fake(), scores.is_fake, scores.away, curves.WANTED)
 
 
 def unanswered(figures: dict | None) -> float | None:

@@ -86,7 +86,7 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
     # Rows of equal cells, so that pictures of one row are of one size.
     methods = [m for m in offered if m in methods]
     for start in range(0, len(methods), PER_ROW):
-        columns = st.columns(PER_ROW, wrap=False)
+        columns = st.columns(PER_ROW)
         for method, column in zip(methods[start : start + PER_ROW], columns, strict=False):
             with column:
                 heatmap = _one(analysis, model, method, target, loading)
@@ -144,7 +144,6 @@ def _one(
 
 
 def _picture(analysis: Analysis, heatmap: Heatmap, look: str, opacity: float, colours: str) -> None:
-    """Few words below it: on a phone three stand beside each other."""
     words, pixels = METHOD_WORDS[heatmap.method], analysis.opened.prepared.pixels
     caption = f"**{words}**"
     if heatmap.empty:

@@ -187,8 +187,8 @@ def _gallery() -> None:
         st.caption(
             "The first three are photographs, the others are drawn, so “can't tell” is right for "
             "those. Images of CIFAKE itself, AI-generated ones too, come at random once the data "
-            "set is on this machine: `pip install kagglehub`, then `python -m cifake_core data "
-            "fetch`."
+            "set is on this machine: “pip install kagglehub”, then “python -m cifake_core data "
+            "fetch”."
         )
 
 

@@ -83,6 +83,7 @@ def made_up(**changes) -> dict:
             "rows": [
                 curves("random"),
                 curves("edges"),
+                curves("centre", 0.02),
                 curves("gradcam", 0.05),
                 curves("smoothgrad", -0.05),
             ]
@@ -111,7 +112,7 @@ def test_a_row_and_a_sentence_for_each_method(start, folder):
     table = app.table[0].value
     assert table.iloc[0].tolist() == ["Grad-CAM", "passes", "75%", "70%", "+5.0"]
     assert table.iloc[1].tolist() == ["SmoothGrad", "fails", "25%", "20%", "-5.0"]
-    assert table.iloc[2].tolist() == ["Always the middle", "–", "45%", "40%", "–"]
+    assert table.iloc[2].tolist() == ["Always the middle", "–", "45%", "40%", "+2.0"]
     whole = app.table[1].value
     assert whole.iloc[0].tolist() == [
         "Grad-CAM",
@@ -128,11 +129,15 @@ def test_a_row_and_a_sentence_for_each_method(start, folder):
         "**Grad-CAM.** Where the patch turned the likelier side, it points into the patch in 75%. "
         "That is clearly more than by pointing at the middle always (45%). Where the patch "
         "reversed the verdict, it does in 70%. That is not clearly more than by pointing at the "
-        "middle always (40%). It orders pixels better than chance. It changes when the model "
+        "middle always (40%). It orders pixels better than chance, clearly better than from the "
+        "middle outwards (+2.0 points). It changes when the model "
         "forgets, as it should." in said
     )
     assert "it points into the patch in 25%. That is no more than" in said
-    assert "worse than chance. Its maps still resemble the first ones when the model has" in said
+    assert (
+        "middle outwards (+2.0 points). Its maps still resemble the first ones when the model has"
+        in said
+    )
     assert "has forgotten everything (0.95, limit 0.5), so part of what it shows is not" in said
     assert "a point at random would hit 16% of the patches" in said
     assert "has 16% of its brightness there" in said

@@ -104,9 +104,9 @@ def test_the_shipped_gate_turns_test_images_away(places, trained, data, monkeypa
         np.frombuffer(base64.b64decode(evidence["turned_away"]), np.uint8), count=len(images)
     )
     np.testing.assert_array_equal(away, far > middle)
-    assert evidence["gate"]["turned_away"]["share"] == away.mean() == 0.5
+    assert evidence["gate"]["turned_away"]["share"] == away.mean() > 0.4
     for found in (evidence["test"]["official"]["with_gate"], evidence["thorough"]):
-        assert found["answered_share"] <= 0.5
+        assert found["answered_share"] <= 1 - away.mean()
 
 
 def approx(value):
