@@ -55,6 +55,8 @@ SCORE_MAPS, SCORE_MAPS_OF_LARGE, SCORE_LARGE = 16, 8, 64
 class Heatmap:
     """Evidence for ``target``, a label of :mod:`cifake_core.labels`.
 
+    SmoothGrad's is the same for either: how much a pixel moves the answer, not which way.
+
     Attributes:
         values: (h, w) float32, non-negative, not normalised.
         method: the method asked for. ``drawn_by`` is the one that computed it.
