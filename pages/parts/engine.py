@@ -25,6 +25,7 @@ from cifake_core.progress import Progress
 
 DOMAIN = "cifake"
 DEFAULT = "lens"
+POLL = 3.0  # seconds between looks whether something has loaded; a class looks all at once
 
 _frozen = threading.Event()
 Draw = Callable[[pipeline.Analysis, pipeline.Detector, bool], None]  # the last: still loading
@@ -118,13 +119,14 @@ def load_heatmaps(model: pipeline.Detector) -> Future:
 def redrawn_while_loading(
     draw: Draw, analysis: pipeline.Analysis, model: pipeline.Detector
 ) -> None:
-    """A fragment: drawn alone when a control moves and, while TensorFlow loads, each second."""
+    """A fragment: drawn alone when a control moves, and anew once TensorFlow has loaded."""
     loading = not load_heatmaps(model).done()
     # What a fragment is given lives on in the session. It holds the model only while that loads,
     # so that a model which has left memory is not kept alive by everybody who looked at it.
-    st.fragment(_drawn, run_every=1.0 if loading else None)(
-        draw, analysis, model.card.name, model if loading else None
-    )
+    held = model if loading else None
+    st.fragment(_drawn)(draw, analysis, model.card.name, held)
+    if loading:
+        st.fragment(_waiting, run_every=POLL)(model.card.name, held)
 
 
 def _drawn(
@@ -133,8 +135,14 @@ def _drawn(
     model = held or detector(name)
     loading = not load_heatmaps(model).done()
     if loading != bool(held):
-        st.rerun()  # it need not be drawn each second any more, or must be again
+        st.rerun()  # nobody need wait any more, or must again
     draw(analysis, model, loading)
+
+
+def _waiting(name: str, held: pipeline.Detector | None) -> None:
+    """Draws nothing itself, so that it costs next to nothing."""
+    if load_heatmaps(held or detector(name)).done():
+        st.rerun()
 
 
 def _import_tensorflow() -> None:

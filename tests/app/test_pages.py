@@ -63,7 +63,7 @@ def test_the_start_opens_a_browser(program, headless, expected, monkeypatch):
     monkeypatch.setattr(st, "get_option", lambda key: options.get(key, real(key)))
 
     async def served():
-        async with streamlit_app.browser(streamlit_app.app):
+        async with streamlit_app.lifespan(streamlit_app.app):
             await asyncio.sleep(0.2)
 
     asyncio.run(served())
