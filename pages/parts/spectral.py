@@ -101,6 +101,7 @@ def _chart(names: list[str], change: np.ndarray, scale: str, energy: np.ndarray)
             name=name,
             text=[_signed(v) for v in change],
             textposition="outside",
+            textfont={"color": plots.ink()},
             cliponaxis=False,
             customdata=energy,
             marker={
