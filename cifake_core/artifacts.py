@@ -39,6 +39,14 @@ REST = "model.rest.npz"  # see cifake_core.kernels
 # Engines and machines round differently; a wrong model is off by far more than this.
 GOLDEN_TOLERANCE = 2e-3
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,40}")
+# Of which kind the fields of a card are that the program calculates with or passes on.
+_NEEDED = dict.fromkeys(("name", "title", "domain", "builder", "target_layer"), str) | {
+    "image_size": int,
+    "builder_arguments": dict,
+    **{f"calibration.{f.name}": float for f in fields(Calibration)},
+}
+_IF_ANY = {"parameters": int, "storage.of": int, "calibration.promised_error": float}
+_KINDS = {str: "text", int: "a whole number", float: "a number", dict: "a group of fields"}
 # What held once for the very same bytes holds again: a model that left memory comes back sooner.
 _proven: set[tuple[str, ...]] = set()
 
@@ -132,38 +140,38 @@ def read_card(name: str) -> Card:
         raise ArtifactError(f"There is no model of that name. Models: {known}.")
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        calibration = Calibration(
-            **{f.name: float(raw["calibration"][f.name]) for f in fields(Calibration)}
-        )
-        card = Card(
-            name=raw["name"],
-            title=raw["title"],
-            domain=raw["domain"],
-            image_size=int(raw["image_size"]),
-            builder=raw["builder"],
-            builder_arguments=raw["builder_arguments"],
-            target_layer=raw["target_layer"],
-            calibration=calibration,
-            raw=raw,
-            folder=path.parent,
-        )
-        files = raw["files"]
-        listed = isinstance(files, dict) and all(isinstance(f, dict) for f in files.values())
-        problems = [
-            (not listed, "does not list its files"),
-            (raw["format"] != CARD_FORMAT, "is of another format than this version reads"),
-            (raw["name"] != name, "belongs to another model"),
-            (raw["classes"] != list(LABELS), f"does not order the classes {', '.join(LABELS)}"),
-            (raw["logit_grows_with"] != "REAL", "has a logit that grows with the wrong class"),
-            (raw["preprocess"] != PREPROCESS_ID, "expects images prepared in another way"),
-            (card.builder not in BUILDERS, "names an architecture that this version lacks"),
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(f"The card of {name} is not readable: {error!r}.") from None
+        fault = _fault(raw)
+    except (OSError, ValueError, RecursionError):
+        fault = "it cannot be read as JSON"
+    if fault:
+        raise ArtifactError(f"{CARD} of {name} is damaged: {fault}.")
+    problems = [
+        (raw.get("format") != CARD_FORMAT, "is of another format than this version reads"),
+        (not _lists_files(raw.get("files")), "does not list its files, with SHA-256 and size"),
+        (raw.get("name") != name, "belongs to another model"),
+        (raw.get("classes") != list(LABELS), f"does not order the classes {', '.join(LABELS)}"),
+        (raw.get("logit_grows_with") != "REAL", "has a logit that grows with the wrong class"),
+        (raw.get("preprocess") != PREPROCESS_ID, "expects images prepared in another way"),
+        (raw.get("builder") not in list(BUILDERS), "names an architecture that this version lacks"),
+    ]
     for wrong, sentence in problems:
         if wrong:
             raise ArtifactError(f"The card of {name} {sentence}; the model is not used.")
-    return card
+    try:
+        found = {f.name: float(raw["calibration"][f.name]) for f in fields(Calibration)}
+        calibration = Calibration(**found)
+    except ValueError:
+        raise ArtifactError(f"{CARD} of {name} is damaged: no calibration can be so.") from None
+    same = (f.name for f in fields(Card) if f.name not in ("calibration", "raw", "folder"))
+    return Card(**{k: raw[k] for k in same}, calibration=calibration, raw=raw, folder=path.parent)
+
+
+def is_a(value: Any, kind: type) -> bool:
+    """Whether a value out of JSON is of that kind. A float is any finite number; no bool is one."""
+    if kind not in (int, float):
+        return isinstance(value, kind)
+    numbers = int if kind is int else (int, float)
+    return isinstance(value, numbers) and not isinstance(value, bool) and abs(value) < 1e15
 
 
 def load_engine(card: Card, threads: int = 0) -> Engine:
@@ -201,7 +209,7 @@ def load_gate(card: Card, engine: Engine) -> Gate | None:
         pixels = golden_images(card.image_size)
         distances = gate.distances(pixels, engine.logits_and_features(pixels)[1])
     except (KeyError, ValueError) as error:
-        raise ArtifactError(f"{GATE} of {card.name} does not fit the model: {error!r}.") from None
+        raise ArtifactError(f"{GATE} of {card.name} does not fit the model.") from error
     if not np.isfinite(distances).all():
         raise ArtifactError(f"{GATE} of {card.name} holds numbers that are none.")
     _proven.add(proof)
@@ -218,7 +226,7 @@ def load_keras(card: Card) -> keras.Model:
     try:
         model = build(card.builder, **card.builder_arguments)
     except Exception as error:
-        raise ArtifactError(f"{card.name} cannot be built from its card: {error}") from None
+        raise ArtifactError(f"{card.name} cannot be built as its card says.") from error
     if file == WEIGHTS:
         load_all_weights(model, card.folder / WEIGHTS)
     else:
@@ -288,6 +296,30 @@ def file_record(path: Path) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
 
 
+def _fault(raw: Any) -> str | None:
+    """Which field is missing or of another kind than the program takes it for, in words."""
+    if not isinstance(raw, dict):
+        return "it has no fields"
+    if raw.get("format", CARD_FORMAT) != CARD_FORMAT:
+        return None  # whose fields may be others
+    for path, kind in (_NEEDED | _IF_ANY).items():
+        found: Any = raw
+        for key in path.split("."):
+            found = found.get(key) if isinstance(found, dict) else None
+        if found is None and path in _NEEDED:
+            return f"“{path}” is missing"
+        if found is not None and not is_a(found, kind):
+            return f"“{path}” is not {_KINDS[kind]}"
+    return None
+
+
+def _lists_files(files: Any) -> bool:
+    return isinstance(files, dict) and all(
+        isinstance(r, dict) and is_a(r.get("sha256", ""), str) and is_a(r.get("bytes", 0), int)
+        for r in files.values()
+    )
+
+
 def _checked_bytes(card: Card, file: str) -> bytes:
     path = card.folder / file
     data = path.read_bytes() if path.is_file() else b""
@@ -307,8 +339,8 @@ def _check_goldens(card: Card, logits_of, file: str) -> None:
             [np.frombuffer(base64.b64decode(g["pixels"]), np.uint8).reshape(shape) for g in goldens]
         )
         expected = np.array([float(g["logit"]) for g in goldens])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(f"The golden inputs of {card.name} are damaged: {error!r}.") from None
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ArtifactError(f"The golden inputs of {card.name} are damaged.") from error
     off = np.abs(logits_of(batch) - expected)
     # Written so that NaN fails.
     if not (off <= GOLDEN_TOLERANCE).all():

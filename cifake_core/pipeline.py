@@ -10,6 +10,7 @@ Verdicts run on ONNX Runtime; TensorFlow is imported only when a heatmap asks fo
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +30,7 @@ from cifake_core.progress import Progress
 from cifake_core.shelf import Shelf
 from cifake_core.stability import Stability, stability
 
+_log = logging.getLogger(__name__)
 PREVIEW_SIDE = 768
 RETRY_SECONDS = 60
 MODELS_KEPT = 3
@@ -244,6 +246,7 @@ class Detector:
                 explainer = Explainer(artifacts.load_keras(self.card), self.card.target_layer)
         except BaseException as error:  # whoever waits for the future must hear of it
             self._failed_at = time.monotonic()
+            _log.exception("What draws heatmaps of %s could not be loaded", self.card.name)
             future.set_exception(error)
         else:
             future.set_result(explainer)

@@ -107,6 +107,12 @@ def test_stats_writes_the_summary(tiny_cifake, tmp_path, capsys):
     assert out.read_text(encoding="utf-8") == text
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_full_disk_is_named(tiny_cifake, capsys):
+    assert main(["data", "stats", "--data", str(tiny_cifake), "--out", "/dev/full"]) == 2
+    assert capsys.readouterr().err == "error: No space left on device: /dev/full\n"
+
+
 def test_stats_of_a_set_with_a_broken_file_writes_nothing(tiny_cifake, tmp_path, capsys):
     root, out = tmp_path / "cifake", tmp_path / "dataset.json"
     shutil.copytree(tiny_cifake, root)

@@ -10,6 +10,7 @@ import pytest
 from cifake_core import artifacts
 from cifake_core.__main__ import main
 from cifake_core.artifacts import ASSETS
+from cifake_core.samples import samples
 
 FILES = {"model.weights.h5": {"sha256": "aa", "bytes": 1_500_000}, "model.onnx": {"bytes": 750_000}}
 RESULTS = {"official": {"n": 20000, "accuracy": 0.9, "accuracy_interval_95": [0.89, 0.91]}}
@@ -112,6 +113,21 @@ def test_a_bad_card_is_one_sentence_and_the_rest_goes_on(folders, capsys):
 def test_exit_2_where_there_is_no_model(folders, capsys):
     assert main(["models"]) == 2
     assert capsys.readouterr().err.startswith("error: there is no model")
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [(">&-", "Standard output is closed"), (">/dev/full", "No space left on device: standard out")],
+)
+@pytest.mark.parametrize("command", ["models", 'check "$1"'])
+def test_stdout_that_takes_nothing_is_one_sentence(tmp_path, command, end, said):
+    (tmp_path / "a.png").write_bytes(samples()[0].png)
+    line = ["bash", "-c", f'"{sys.executable}" -m cifake_core {command} {end}', "bash", tmp_path]
+    root = Path(__file__).parents[1]
+    made = subprocess.run(line, cwd=root, capture_output=True, text=True)
+    assert made.returncode == 2
+    assert made.stderr.startswith(f"error: {said}")
+    assert made.stderr.count("\n") == 1
 
 
 def test_shipped_models_are_listed_from_their_cards_alone(tmp_path):

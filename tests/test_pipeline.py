@@ -288,6 +288,17 @@ def test_a_failed_explainer_leaves_verdicts_alone_and_can_be_tried_again(monkeyp
     assert detector.load_explainer().exception() is None
 
 
+def test_a_failed_explainer_is_logged_once_with_its_reason(monkeypatch, caplog, four_models):
+    weights = four_models / "a" / artifacts.WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    detector = pipeline.Detector("a")
+    for _ in range(3):
+        assert isinstance(detector.load_explainer().exception(), ArtifactError)
+    (record,) = [r for r in caplog.records if r.name == pipeline.__name__]
+    assert "heatmaps of a could not be loaded" in record.getMessage()
+    assert "is damaged or was replaced" in str(record.exc_info[1])
+
+
 def test_a_data_set_file_reaches_the_model_as_it_was_trained_on(real_cifake):
     detector = pipeline.load("lens")
     train = real_cifake.train

@@ -19,7 +19,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
+from cifake_core.commands import output
 from cifake_core.errors import CifakeLensError, UnsupportedImageError
+from cifake_core.limits import EXTENSIONS
 
 FIELDS = (
     "path", "verdict", "p_fake", "model", "width", "height", "error", "in_domain", "doubts"
@@ -38,7 +40,12 @@ def add_to(commands) -> None:
         "--model", default="lens", help="a name that `python -m cifake_core models` lists"
     )
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write there, not to stdout")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write there, not to stdout; the file appears when all is done",
+    )
     parser.add_argument(
         "--heatmaps", type=Path, metavar="DIR", help="a Grad-CAM as PNG for each image"
     )
@@ -60,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
     from cifake_core.predict import cores
 
     wanted = None if args.all_files else images.EXTENSIONS
-    files = [args.paths, wanted, args.heatmaps]
+    files = [args.paths, wanted, args.heatmaps, args.out]
+    if not args.out:
+        output.stdout()
     if not any(True for _ in find_files(*files)):
         print(
             "error: there is no image file in there (--all-files tries files of every name)",
@@ -69,23 +78,24 @@ def run(args: argparse.Namespace) -> int:
         return 2
     workers = min(8, cores() + 1)  # one more than cores, as each waits for the others now and then
     detector = pipeline.Detector(args.model, threads=1, decoders=workers)
+    total = output.guard(find_files(*files), args.out, args.heatmaps)
     if args.heatmaps:
         args.heatmaps.mkdir(parents=True, exist_ok=True)
     unread = done = 0
     with ExitStack() as stack:
         if args.out:
-            args.out.parent.mkdir(parents=True, exist_ok=True)
-            out = stack.enter_context(args.out.open("w", encoding="utf-8", newline=""))
+            out = stack.enter_context(output.result(args.out))
         else:
-            out = sys.stdout
+            out = output.stdout()
             if hasattr(out, "reconfigure"):  # names that the terminal's encoding lacks
                 out.reconfigure(errors="backslashreplace")
-        write = _writer(args.format, out)
-        total = sum(1 for _ in find_files(*files))
+        place = args.out or output.STDOUT
+        with output.naming(place):
+            write = _writer(args.format, out)
         bar = stack.enter_context(tqdm(total=total, unit=" images", disable=None, leave=False))
         for rows, found in _judged(find_files(*files), detector, workers, args.thorough):
             # On one terminal with the rows, the bar steps aside while they are written.
-            with tqdm.external_write_mode(out):
+            with tqdm.external_write_mode(out), output.naming(place):
                 for row in rows:
                     unread += bool(row["error"])
                     write(row)
@@ -101,23 +111,34 @@ def run(args: argparse.Namespace) -> int:
 
 
 def find_files(
-    paths: list[Path], extensions: frozenset[str] | None, leave_out: Path | None = None
+    paths: list[Path],
+    extensions: frozenset[str] | None,
+    leave_out: Path | None = None,
+    result: Path | None = None,
 ) -> Iterator[Path]:
     """Named files as they are, then folders recursively in sorted order; links are not followed.
 
-    A named path that does not exist is yielded too, so that it gets its row. The folder
-    ``leave_out``, where heatmaps are being written, is passed over.
+    A named path that does not exist is yielded too, so that it gets its row. In folders, what runs
+    write is passed over: the folder ``leave_out`` with its heatmaps, the file ``result``, and files
+    under way.
     """
     without = leave_out.resolve() if leave_out else None
-    for path in paths:
-        if not path.is_dir():
-            yield path
+    written = os.path.realpath(result) if result else None
+    for given in paths:
+        if not given.is_dir():
+            yield given
             continue
-        for folder, subfolders, names in os.walk(path):
+        for folder, subfolders, names in os.walk(given):
             subfolders[:] = sorted(s for s in subfolders if Path(folder, s).resolve() != without)
             for name in sorted(names):
-                if extensions is None or Path(name).suffix.lower() in extensions:
-                    yield Path(folder) / name
+                path = Path(folder) / name
+                suffix = path.suffix.lower()
+                if suffix == output.PART or (extensions and suffix not in extensions):
+                    continue
+                # With an image's name it is yielded, so that writing over it is refused.
+                ours = result and name == result.name and suffix not in EXTENSIONS
+                if not ours or os.path.realpath(path) != written:
+                    yield path
 
 
 def _judged(files: Iterator[Path], detector, workers: int, thorough: bool):
@@ -187,7 +208,7 @@ def _writer(form: str, out: TextIO):
         table = csv.DictWriter(out, FIELDS)
         table.writeheader()
         return lambda row: table.writerow(
-            row | {"path": _plain(row["path"]), "doubts": " ".join(row["doubts"])}
+            row | {"path": output.plain(row["path"]), "doubts": " ".join(row["doubts"])}
         )
     if form == "json":
         return lambda row: print(
@@ -196,7 +217,7 @@ def _writer(form: str, out: TextIO):
     print(f"{'verdict':10} {'p_fake':>7}  {'size':>11}  path", file=out)
 
     def line(row: dict) -> None:
-        path = _plain(row["path"])
+        path = output.plain(row["path"])
         if row["error"]:
             print(f"{'error':10} {'':7}  {'':11}  {path}: {row['error']}", file=out)
         else:
@@ -208,23 +229,16 @@ def _writer(form: str, out: TextIO):
     return line
 
 
-def _plain(text: str) -> str:
-    """A file name as text: no control characters (a terminal would obey), no lone surrogates."""
-    text = text.encode("utf-8", "backslashreplace").decode()
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-
-
 def _save_heatmap(folder: Path, number: int, path: str, analysis, detector) -> None:
     from cifake_core import render
     from cifake_core.pipeline import Explain, with_heatmap
 
     heatmap = with_heatmap(analysis, detector, Explain()).heatmap
     if heatmap.empty:
-        print(f"no heatmap for {_plain(path)}: nothing speaks for the answer", file=sys.stderr)
+        name = output.plain(path)
+        print(f"no heatmap for {name}: nothing speaks for the answer", file=sys.stderr)
         return
     # The name is ours; of the file's own only harmless characters, so it cannot lead elsewhere.
     stem = "".join(c for c in Path(path).stem if c.isascii() and (c.isalnum() or c in "-_"))[:60]
     picture = render.overlay(analysis.opened.prepared.pixels, heatmap.normalised)
-    (folder / f"{number:06d}-{stem}.png").write_bytes(render.to_png(picture))
+    output.write_heatmap(folder / f"{number:06d}-{stem}.png", render.to_png(picture))

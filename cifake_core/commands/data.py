@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cifake_core import dataset, locate
 from cifake_core.artifacts import evidence_dir
+from cifake_core.commands import output
 from cifake_core.progress import progress_bar
 
 
@@ -27,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from cifake_core import stats
 
     if args.action == "fetch":
-        print(locate.fetch())
+        output.say(str(locate.fetch()))
         return 0
     with progress_bar() as show:
         if args.action == "check":
@@ -35,13 +36,13 @@ def run(args: argparse.Namespace) -> int:
         else:
             data = dataset.load(args.data, show)
     if args.action == "check":
-        print("\n".join(report))
-        for problem in problems:
-            print(f"off: {problem}")
-        print("something is off" if problems else "all is as it should be")
+        lines = [*report, *(f"off: {problem}" for problem in problems)]
+        lines.append("something is off" if problems else "all is as it should be")
+        output.say("\n".join(lines))
         return 1 if problems else 0
     text = json.dumps(stats.summarise(data), separators=(",", ":"))
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(text.replace('{"split"', '\n{"split"') + "\n", encoding="utf-8")
+    with output.naming(args.out):
+        args.out.write_text(text.replace('{"split"', '\n{"split"') + "\n", encoding="utf-8")
     print(f"wrote {args.out}")
     return 0

@@ -10,6 +10,7 @@ from typing import Any
 
 from cifake_core import artifacts, catalogue
 from cifake_core.catalogue import dig
+from cifake_core.commands import output
 from cifake_core.errors import ArtifactError
 
 FIGURES = ("n", "accuracy", "accuracy_interval_95", "auroc", "ece", "ece_p_fake")
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     if not rows:
         print(f"error: there is no model in {artifacts.models_dir()}", file=sys.stderr)
         return 2
-    print(json.dumps(rows, indent=1, ensure_ascii=False) if args.json else table(rows))
+    output.say(json.dumps(rows, indent=1, ensure_ascii=False) if args.json else table(rows))
     return 1 if unread else 0
 
 

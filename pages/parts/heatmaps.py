@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from cifake_core import render
+from cifake_core.errors import CifakeLensError
 from cifake_core.explain import BY_TENSORFLOW, METHOD_WORDS, Heatmap, Method
 from cifake_core.pipeline import Analysis, Detector
 from pages.parts import engine, pictures, raw_reading
@@ -17,7 +18,7 @@ DRAWN_BY = dict.fromkeys(BY_TENSORFLOW, "drawn by tf-keras-vis") | {
 
 
 def show(analysis: Analysis, model: Detector) -> None:
-    """Redrawn alone when a control moves and, while TensorFlow is loading, each second."""
+    """Redrawn alone when a control moves, and anew once TensorFlow has loaded."""
     engine.redrawn_while_loading(_draw, analysis, model)
 
 
@@ -59,9 +60,11 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
     with picture:
         heatmap = engine.heatmap(analysis, model, method, target)
         if heatmap is None:
-            state = "is loading" if loading else "could not be loaded (see below)"
+            words = METHOD_WORDS[method]
             st.info(
-                f"{METHOD_WORDS[method]} of this model needs TensorFlow, which {state}.",
+                f"{words} of this model needs TensorFlow, which is loading."
+                if loading
+                else f"{words} of this model cannot be drawn (see below).",
                 icon=":material/hourglass_top:" if loading else ":material/error:",
             )
         else:
@@ -117,11 +120,18 @@ def _loading_state(loading: bool, model: Detector) -> None:
         st.caption(":material/check: TensorFlow and tf-keras-vis are loaded.")
     elif model.engine.has_cam:
         st.caption(
-            ":material/error: TensorFlow could not be loaded, so there is no Grad-CAM++; verdicts "
-            "and Grad-CAM are not affected."
+            f":material/error: {failure(model)} So there is no Grad-CAM++; verdicts and Grad-CAM "
+            "are not affected."
         )
     else:
         st.caption(
-            ":material/error: TensorFlow could not be loaded, so there are no heatmaps of this "
-            "model; verdicts are not affected."
+            f":material/error: {failure(model)} So there are no heatmaps of this model; verdicts "
+            "are not affected."
         )
+
+
+def failure(model: Detector) -> str:
+    """Why what draws heatmaps is not there although nobody waits for it any more, a sentence."""
+    future = engine.load_heatmaps(model)
+    error = future.exception() if future.done() else None  # it may just be tried again
+    return str(error) if isinstance(error, CifakeLensError) else "TensorFlow could not be loaded."

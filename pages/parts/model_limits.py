@@ -13,6 +13,12 @@ from pages.parts import evidence
 from pages.parts.evidence import Measured
 from pages.parts.model_views import Models, chosen, said, with_evidence
 
+# What of a model's row is shown as it stands.
+ROW = {
+    "reduced": [{}],
+    "recognised": [{"kind": str, "how": str, "n": float}],
+    "changed": [{"label": str, "n": float, "turned_away": float, "sure_share": float}],
+}
 MEASURE = "python -m train.outside --pictures PICTURES.tar"
 
 
@@ -72,9 +78,9 @@ def show_limits(models: Models) -> None:
     if not measured:
         st.info(f"Not measured yet for these weights: `{MEASURE}` does it.", icon=":material/info:")
         return
-    pictures = dig(found, "pictures") or {}
+    real, fake = (dig(found, "pictures", kind) or 0 for kind in ("real", "fake"))
     st.markdown(
-        f"{pictures.get('real', 0)} ordinary photographs and {pictures.get('fake', 0)} pictures by "
+        f"{real} ordinary photographs and {fake} pictures by "
         "Stable Diffusion, large as people have them, were reduced to 32x32 pixels in "
         "eight ways and saved as the data set was. Then every model had to answer."
     )
@@ -140,7 +146,7 @@ def show_changed(name: str, rows: list[dict]) -> None:
                 "Change": r["label"],
                 "turned away": f"{r['turned_away']:.1%}",
                 "given a verdict": f"{r['sure_share']:.1%}",
-                "of those right": right_of_answers(r, "–"),
+                "of those right": right_of_answers({"right_of_sure": None} | r, "–"),
             }
             for r in rows
         ],
@@ -170,7 +176,9 @@ def coin_flip(card: Card) -> str:
 def outside(card: Card) -> dict | None:
     """What was measured of exactly this card, or None."""
     row = dig(evidence.read("outside"), "models", card.name)
-    return row if is_of(card, row) else None
+    if not is_of(card, row):
+        return None
+    return row if evidence.fits({"changed": []} | row, ROW) and evidence.sound(row) else None
 
 
 def price(m: Measured) -> float | None:

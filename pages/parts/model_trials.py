@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from cifake_core.artifacts import is_a
 from cifake_core.catalogue import dig
 from cifake_core.labels import CLASSES, LABELS
 from pages.parts import evidence, plots
@@ -67,7 +68,7 @@ def show_stress(models: Models) -> None:
             for n, path in paths.items()
         )
         plots.show(plots.as_percent(figure, "y"), key, f"{words}: {ends}", caption)
-    counts = {n: of[0]["n"] for n, of in rows.items() if isinstance(of[0].get("n"), int)}
+    counts = {n: of[0]["n"] for n, of in rows.items() if of[0].get("n")}
     if counts:
         st.caption(
             "Test images, half of them AI-generated, and by how many points at most chance alone "
@@ -210,7 +211,7 @@ def show_training(models: Models) -> None:
         ),
     ):
         kept = {
-            n: [r for r in rows if isinstance(r.get(key), float) and r[key] > 0]
+            n: [r for r in rows if is_a(r.get(key), float) and r[key] > 0]
             for n, rows in found.items()
         }
         kept = {n: rows for n, rows in kept.items() if rows}
@@ -238,7 +239,7 @@ def show_training(models: Models) -> None:
     st.caption(
         "Where training stops early, the weights of its best epoch ship, not those of the last."
     )
-    remarks = dict.fromkeys(r for m in models if (r := dig(m.training, "remark")))
+    remarks = dict.fromkeys(str(r) for m in models if (r := dig(m.training, "remark")))
     # A sitting that logged in another way shows in the curve and is told of in the card.
     notes = {m.name: dig(m.card.raw, "training", "note") for m in models if m.name in found}
     told = [f"- {name}: {note}" for name, note in notes.items() if note]
@@ -250,7 +251,7 @@ def show_training(models: Models) -> None:
 
 def last_of_each(rows: list[dict], key: str) -> list[float]:
     """A value at the end of each net's rows; most models are of one net."""
-    return list({row.get("net"): row[key] for row in rows}.values())
+    return list({str(row.get("net")): row[key] for row in rows}.values())
 
 
 def stroke(rows: list[dict], key: str) -> Line:
@@ -278,7 +279,7 @@ def show_ablations() -> None:
                 "what": r["what"],
                 "accuracy": f"{r['validation_accuracy']:.2%}",
                 **{x: said(r["stress_accuracy"].get(x), ".2%") for x in labels},
-                "runs": str(len(r.get("seeds") or [])),
+                "runs": str(len(r["seeds"])) if is_a(r.get("seeds"), list) else "–",
             }
             for r in rows
         ],

@@ -63,7 +63,7 @@ def chosen(models: Models, key: str) -> Measured:
 def at_its_word(m: Measured) -> str:
     """How far ``p_fake`` was from the share that is AI-generated; "" where nobody measured it."""
     gap, count = (dig(m.evidence, "test", "official", key) for key in ("ece_p_fake", "n"))
-    if gap is None:
+    if gap is None or count is None:
         return ""
     said = (
         f"On the {count:,} test images of CIFAKE the probability was off by {100 * gap:.1f} points "
@@ -92,7 +92,7 @@ def guarantee(models: Models) -> str:
     """What the thresholds promise, in a sentence for each promise that was made; "" if none was."""
     errors: dict[float, list[str]] = {}
     for m in models:
-        if (error := dig(m.card.raw, "calibration", "promised_error")) is not None:
+        if error := dig(m.card.raw, "calibration", "promised_error"):
             errors.setdefault(error, []).append(m.name)
     said = []
     for error, names in errors.items():

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import streamlit as st
 
+from cifake_core import pipeline
 from cifake_core.artifacts import Card
 from cifake_core.catalogue import dig
+from cifake_core.errors import ArtifactError
 from pages.parts import engine, evidence
 
 
 def choose() -> str:
     """Draw the picker, kept for the session, and what the model was measured to do; its name."""
-    cards = {n: c for n, c in engine.cards().items() if isinstance(c, Card)}
+    every = engine.cards()
+    cards = {n: c for n, c in every.items() if isinstance(c, Card)}
     if not cards:
         return engine.DEFAULT  # loading it says what is wrong
+    if engine.DEFAULT not in cards:
+        why = every.get(engine.DEFAULT, "It is missing.")
+        st.caption(
+            f":material/warning: The usual model, {engine.DEFAULT}, cannot be used, so another one "
+            f"answers. {why}"
+        )
     if len(cards) == 1:
         ((name, card),) = cards.items()
         st.caption(f"Model: {card.title}. {describe(card)}")
@@ -26,7 +35,19 @@ def choose() -> str:
         help="The models differ in size and in how often they are right.",
     )
     st.caption(f"{cards[name].title}. {describe(cards[name])}")
+    if not loads(name):
+        st.caption(":material/arrow_upward: This model cannot be used. Pick another one above.")
     return name
+
+
+def loads(name: str) -> bool:
+    """Whether the model can be used; :func:`engine.detector` then says why not."""
+    try:
+        with st.spinner("Loading the model …"):  # seen only if it takes time
+            pipeline.load(name)
+    except ArtifactError:
+        return False
+    return True
 
 
 def describe(card: Card) -> str:

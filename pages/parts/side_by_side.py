@@ -9,7 +9,7 @@ from cifake_core.explain import METHOD_WORDS, SLOW, Heatmap, Method
 from cifake_core.pipeline import Analysis, Detector
 from pages.parts import engine, pictures, raw_reading, spectral
 from pages.parts.heatmap_evidence import warning
-from pages.parts.heatmaps import describe
+from pages.parts.heatmaps import describe, failure
 from pages.parts.words import TARGETS
 
 PER_ROW = 3
@@ -51,7 +51,7 @@ ABOUT = {
 
 
 def show(analysis: Analysis, model: Detector) -> None:
-    """Redrawn alone when a control moves and, while TensorFlow is loading, each second."""
+    """Redrawn alone when a control moves, and anew once TensorFlow has loaded."""
     engine.redrawn_while_loading(_draw, analysis, model)
     st.header("Which fineness of detail does it look at?", anchor=False)
     spectral.show(analysis, model)
@@ -135,9 +135,10 @@ def _one(
     heatmap = engine.heatmap(analysis, model, method, target, progress if method in SLOW else None)
     place.empty()
     if heatmap is None:
-        state = "is loading; it appears here by itself" if loading else "could not be loaded"
         st.info(
-            f"**{words}** needs TensorFlow, which {state}.",
+            f"**{words}** needs TensorFlow, which is loading; it appears here by itself."
+            if loading
+            else f"**{words}** cannot be drawn. {failure(model)}",
             icon=":material/hourglass_top:" if loading else ":material/error:",
         )
     return heatmap

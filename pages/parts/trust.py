@@ -15,6 +15,7 @@ from cifake_core.progress import Progress
 from cifake_core.shelf import Shelf
 from pages.parts import engine, pictures, raw_reading
 from pages.parts.heatmap_evidence import forgets
+from pages.parts.heatmaps import failure
 from pages.parts.words import TARGETS
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ LITTLE, SAME = 0.3, 0.7
 
 
 def show(analysis: Analysis, model: Detector) -> None:
-    """Redrawn alone when a control moves and, while TensorFlow is loading, each second."""
+    """Redrawn alone when a control moves, and anew once TensorFlow has loaded."""
     engine.redrawn_while_loading(_draw, analysis, model)
 
 
@@ -66,7 +67,7 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
         )
         return
     if not model.explainer_ready:
-        st.error("TensorFlow could not be loaded, so nothing can be made to forget.")
+        st.error(f"{failure(model)} So nothing can be made to forget.")
         return
     with st.spinner("Getting a copy of the model …"):  # seen only if it takes time
         layers = _layers(engine.key(model.card), model)

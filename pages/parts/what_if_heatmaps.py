@@ -12,6 +12,7 @@ from cifake_core.explain import METHOD_WORDS, Heatmap, Method
 from cifake_core.pipeline import Detector
 from pages.parts import engine, pictures
 from pages.parts.heatmap_evidence import warning
+from pages.parts.heatmaps import failure
 from pages.parts.words import TARGETS
 
 
@@ -34,7 +35,7 @@ def show(before: np.ndarray, after: np.ndarray, model: Detector, leans_to: int) 
     maps = [_of(pixels, model, target) for pixels in (before, after)]
     if None in maps:
         if loaded:
-            st.caption(":material/error: TensorFlow could not be loaded, so there is no heatmap.")
+            st.caption(f":material/error: {failure(model)} So there is no heatmap.")
         else:
             _wait_for_tensorflow(model.card.name)
         return
@@ -89,7 +90,7 @@ def _heatmap(sha256: str, key: str, method: Method, target: int, _pixels, _model
     return _model.heatmap(_pixels, method, target)
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=engine.POLL)
 def _wait_for_tensorflow(name: str) -> None:
     if engine.load_heatmaps(engine.detector(name)).done():
         st.rerun()

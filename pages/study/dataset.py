@@ -21,6 +21,40 @@ CUE_WORDS = {
     "brightness": "Brightness (mean grey level, 0–255)",
     "saturation": "Saturation (mean of HSV, 0–255)",
 }
+FIGURES = {
+    "n": float,
+    "groups": [
+        {
+            "n": float,
+            "file_size": dict.fromkeys(("mean", "std", "median", "q25", "q75"), float),
+            "brightness": {"mean": float},
+            "saturation": {"mean": float},
+        }
+    ],
+    "histograms": {cue: {"edges": [float]} for cue in CUE_WORDS},
+    "auc": dict.fromkeys(CUE_WORDS, float),
+    "duplicates": dict.fromkeys(
+        ("test_also_in_train", "pairs_in_train", "pairs_in_test", "leak_free_test"), float
+    ),
+}
+
+
+def usable(stats: dict) -> bool:
+    """Whether all that this page shows of the file is there, as numbers."""
+    if not evidence.fits(stats, FIGURES):
+        return False
+    words = ("all", *CLASSES)
+    kinds = [(s, x, w) for s in ("train", "test") for x in LABELS for w in words]
+    found = [(g.get("split"), g.get("label"), g.get("class")) for g in stats["groups"]]
+    counted = {x: [float] for x in LABELS}
+    counts = {"brightness": counted, "saturation": counted}
+    counts["file_size"] = {"/".join(kind): [float] for kind in kinds}
+    return (
+        len(found) == len(kinds)
+        and all(kind in found for kind in kinds)
+        and all(g["n"] > 0 for g in stats["groups"])
+        and evidence.fits(stats["histograms"], {cue: {"counts": c} for cue, c in counts.items()})
+    )
 
 
 def histogram(cue: str, edges: list[int], counts: dict[int, list[int]], alt: str) -> None:
@@ -198,8 +232,11 @@ st.markdown(
     "its official split leaks."
 )
 figures = evidence.read("dataset")
-if figures is None:
-    st.error("assets/evidence/dataset.json is missing: run `python -m cifake_core data stats`.")
+if figures is None or not usable(figures):
+    st.error(
+        f"assets/evidence/dataset.json is {evidence.state('dataset')}: "
+        "`python -m cifake_core data stats` writes it."
+    )
 else:
     show_counts(figures)
     show_file_sizes(figures)

@@ -108,8 +108,8 @@ def show_table(rows: dict[str, list[str]], models: Models, alt: str) -> None:
 
 def stored(m: Measured) -> str:
     """The precision of the files, and what half of it does to the verdicts on validation."""
-    found = dig(m.card.raw, "storage") or {}
-    if not {"dtype", "verdicts_changed", "of"} <= found.keys():
+    found = {k: dig(m.card.raw, "storage", k) for k in ("dtype", "verdicts_changed", "of")}
+    if None in found.values():
         return "–"
     word = "changed" if found["dtype"] == "float16" else "float16 would change"
     return (

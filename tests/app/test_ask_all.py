@@ -194,7 +194,7 @@ def test_a_damaged_model_says_so_in_its_row(app, models, file):
     assert "Not all of the models are sure: 1 says real, 1 can't tell. 1 could not" in words(app)
     found = rows(app)
     assert len(found) == 3
-    assert {"model.onnx": "is damaged", "card.json": "not readable"}[file] in found["paper_cnn"][0]
+    assert {"model.onnx": "is damaged", "card.json": "is damaged"}[file] in found["paper_cnn"][0]
     assert found["paper_cnn"][1:] == ["–"] * 2
 
 
@@ -204,8 +204,10 @@ def test_a_damaged_model_that_is_picked_leaves_the_picker(app, models):
     app.selectbox(key="model").set_value("paper_cnn").run()
     assert not app.exception
     assert "model cannot be used" in app.error[0].value
+    assert "Pick another one above" in words(app)
     app.selectbox(key="model").set_value("lens").run()
     assert not app.error
+    assert "Pick another one above" not in words(app)
     assert "photograph" in app.header[0].value
 
 

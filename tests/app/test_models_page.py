@@ -284,7 +284,7 @@ def test_more_figures_are_one_click_away(start, three):
 def test_no_model_and_a_damaged_card(start, three, tmp_path):
     (three[0] / "resnet50" / "card.json").write_text("{")
     app = start(*three)
-    assert "card of resnet50 is not readable" in app.warning[0].value
+    assert "card.json of resnet50 is damaged" in app.warning[0].value
     assert set(results(app)) == {"lens", "paper_cnn"}
     app = start(tmp_path / "none", three[1])
     assert not app.exception
