@@ -6,7 +6,7 @@ import platform
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from benchmarks import core, explain, page, timing, what_if
+from benchmarks import classroom, core, explain, page, timing, what_if
 from cifake_core.predict import cores
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -16,7 +16,8 @@ args = parser.parse_args()
 core.cold_start()
 core.many_files()
 page.first_verdict()
-# Before anything loads TensorFlow into this process: Streamlit collects garbage after each run.
+classroom.class_begins()
+# Before anything else loads TensorFlow into this process.
 what_if.moves()
 core.one_image()
 explain.heatmaps()

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from benchmarks.timing import ROOT, child, report
 from cifake_core.samples import samples
@@ -22,10 +24,35 @@ def first_verdict() -> None:
         return
     from playwright.sync_api import sync_playwright
 
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with served() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        page = browser.new_page()
+        start = time.perf_counter()
+        page.goto(address)
+        page.get_by_role("heading", name="Real or AI-generated?").wait_for()
+        upload = page.locator("input[type=file]")
+        upload.wait_for(state="attached")
+        paint = time.perf_counter() - start
+        clouds = next(s.png for s in samples() if s.name == "Clouds")  # gets a verdict
+        start = time.perf_counter()
+        upload.set_input_files([{"name": "a.png", "mimeType": "image/png", "buffer": clouds}])
+        page.get_by_text("Probability of AI-generated").wait_for()
+        verdict = time.perf_counter() - start
+        browser.close()
+    tensorflow, _ = child(["-c", "import tensorflow"])
+    report("first verdict after the page is there", f"{verdict:.2f} s", "1 s", verdict <= 1)
+    report("  first paint, over `import tensorflow`",
+           f"{paint:.2f} / {tensorflow:.1f} s = {paint / tensorflow:.2f}", "below 1",
+           paint < tensorflow)  # fmt: skip
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """Address of a server that has just started and answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
     server = subprocess.Popen(
         [
             *(sys.executable, "-m", "streamlit", "run", "streamlit_app.py"),
@@ -35,32 +62,12 @@ def first_verdict() -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     try:
-        _wait_for(address)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-            page = browser.new_page()
-            start = time.perf_counter()
-            page.goto(address)
-            page.get_by_role("heading", name="Real or AI-generated?").wait_for()
-            upload = page.locator("input[type=file]")
-            upload.wait_for(state="attached")
-            paint = time.perf_counter() - start
-            clouds = next(s.png for s in samples() if s.name == "Clouds")  # gets a verdict
-            start = time.perf_counter()
-            upload.set_input_files([{"name": "a.png", "mimeType": "image/png", "buffer": clouds}])
-            page.get_by_text("Probability of AI-generated").wait_for()
-            verdict = time.perf_counter() - start
-            browser.close()
+        _wait_for(f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait(10)
-    tensorflow, _ = child(["-c", "import tensorflow"])
-    report("first verdict after the page is there", f"{verdict:.2f} s", "1 s", verdict <= 1)
-    report("  first paint, over `import tensorflow`",
-           f"{paint:.2f} / {tensorflow:.1f} s = {paint / tensorflow:.2f}", "below 1",
-           paint < tensorflow)  # fmt: skip
 
 
 def _wait_for(address: str) -> None:

@@ -219,7 +219,13 @@ def heatmaps() -> list[str]:
                 else "not cross-checked with Quantus yet."
             )
         )
-    return [*rows, "", "How each was measured:", "", *how]
+    return [
+        *rows,
+        "",
+        "How each was measured (rows of more images: with `--method` and that number, too):",
+        "",
+        *how,
+    ]
 
 
 def calibration() -> list[str]:

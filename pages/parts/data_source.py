@@ -16,6 +16,7 @@ import streamlit as st
 from cifake_core import dataset
 from cifake_core.errors import DatasetError
 from cifake_core.labels import CLASSES
+from pages.parts import engine
 
 _log = logging.getLogger(__name__)
 AGAIN = 60  # seconds after which a data set that was not there is looked for once more, quietly
@@ -78,7 +79,7 @@ def opening() -> bool:
     return not _try().future.done() and not _missed.is_set()
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=engine.POLL)
 def wait() -> None:
     """Say that it is being looked for, and draw the page anew once that is over."""
     st.caption("Looking for the data set; if it is on this machine, its images appear here.")

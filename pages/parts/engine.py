@@ -25,7 +25,9 @@ from cifake_core.progress import Progress
 
 DOMAIN = "cifake"
 DEFAULT = "lens"
-POLL = 3.0  # seconds between looks whether something has loaded; a class looks all at once
+# Seconds between looks whether something has loaded. All of a class look, and on a busy server
+# a look that meets the end of a run can cost what that run still had to send (Streamlit 1.67).
+POLL = 4.0
 
 _frozen = threading.Event()
 Draw = Callable[[pipeline.Analysis, pipeline.Detector, bool], None]  # the last: still loading
