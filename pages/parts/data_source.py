@@ -16,7 +16,6 @@ import streamlit as st
 from cifake_core import dataset
 from cifake_core.errors import DatasetError
 from cifake_core.labels import CLASSES
-from pages.parts import engine
 
 _log = logging.getLogger(__name__)
 AGAIN = 60  # seconds after which a data set that was not there is looked for once more, quietly
@@ -79,7 +78,7 @@ def opening() -> bool:
     return not _try().future.done() and not _missed.is_set()
 
 
-@st.fragment(run_every=engine.POLL)
+@st.fragment(run_every=2.3)  # never at the same moment as a look for TensorFlow
 def wait() -> None:
     """Say that it is being looked for, and draw the page anew once that is over."""
     st.caption("Looking for the data set; if it is on this machine, its images appear here.")

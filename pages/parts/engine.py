@@ -27,7 +27,7 @@ DOMAIN = "cifake"
 DEFAULT = "lens"
 # Seconds between looks whether something has loaded. All of a class look, and on a busy server
 # a look that meets the end of a run can cost what that run still had to send (Streamlit 1.67).
-POLL = 4.0
+POLL = 3.7
 
 _frozen = threading.Event()
 Draw = Callable[[pipeline.Analysis, pipeline.Detector, bool], None]  # the last: still loading

@@ -42,6 +42,7 @@ def test_figures_and_the_experiment(open_page, screenshot, width, dark):
     page = open_page(width, dark)
     go(page, width)
     expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=WAIT)
+    page.get_by_text("The same in sentences, method by method").click()
     expect(page.get_by_text("points into the patch").first).to_be_visible()
     # Nothing of the short table hides behind a sideways scroll.
     table = page.get_by_test_id("stTable").first
