@@ -28,7 +28,7 @@ async def forget_ended_sessions() -> None:
 
 
 def sweep() -> None:
-    # Not public. A test on a running server holds that it does what is said here.
+    # Not public; a test with Streamlit's own classes holds that this is how they let go.
     storage = runtime.get_instance()._session_mgr._session_storage
     len(storage._cache)  # by asking for its length the cache drops what has expired
     gc.collect()  # in place of Streamlit's after every run, see .streamlit/config.toml
