@@ -97,9 +97,11 @@ def test_every_sample_gets_an_answer(app, name):
 
 def test_the_shipped_model_is_right_and_wrong_on_photographs_that_are_not_of_cifake(app):
     """The lesson of the first page: one that it knows, one that it is sure of and wrong."""
-    press_sample(app.run(), "Cat")
-    assert "Real: a photograph" in app.header[0].value
-    assert not app.warning
+    app.run()
+    for name in ("Cat", "Rocket"):
+        press_sample(app, name)
+        assert "Real: a photograph" in app.header[0].value
+        assert not app.warning
     press_sample(app, "Astronaut")
     assert "AI-generated" in app.header[0].value
     assert "is a mistake" in app.warning[0].value
