@@ -9,11 +9,11 @@ from train.config import Config
 
 
 def augment(batch: np.ndarray, config: Config, rng: np.random.Generator) -> np.ndarray:
-    """A changed copy of ``batch`` (B, S, S, 3) uint8.
+    """A changed copy of ``batch`` (B, S, S, 3) uint8, or (B, crop, crop, 3) of its images.
 
     Flips, rotation with zoom, and shift come first, then what a picture meets on its way: light,
-    blur, noise, JPEG, in that order, each with its own chance for each image. The result depends on
-    ``rng`` alone.
+    blur, noise, JPEG, in that order, each with its own chance for each image. The crop is last. The
+    result depends on ``rng`` alone.
     """
     out = batch.copy()
     count = len(out)
@@ -45,7 +45,7 @@ def augment(batch: np.ndarray, config: Config, rng: np.random.Generator) -> np.n
     for i in np.flatnonzero(rng.random(count) < config.jpeg):
         low, high = config.jpeg_quality
         out[i] = jpeg_round_trip(out[i], int(rng.integers(low, high + 1)))
-    return out
+    return _crop(out, config.crop, rng) if config.crop else out
 
 
 def mix(
@@ -95,6 +95,14 @@ def _turn(image: np.ndarray, degrees: float, scale: float) -> np.ndarray:
     height, width = image.shape[:2]
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, scale)
     return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+
+
+def _crop(batch: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """(B, size, size, 3): a square from anywhere in each image."""
+    count, height, width, _ = batch.shape
+    rows = rng.integers(0, height - size + 1, (count, 1)) + np.arange(size)
+    columns = rng.integers(0, width - size + 1, (count, 1)) + np.arange(size)
+    return batch[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
 def _shift(batch: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:

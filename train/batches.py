@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from cifake_core.errors import ConfigError
 from train.augment import augment, mix
 from train.config import Config
 
@@ -19,6 +21,9 @@ class Batches:
         images: (N, S, S, 3) uint8, may be memory-mapped.
         labels: (N,) uint8.
         rows: which rows to train on.
+
+    Raises:
+        ConfigError: a crop larger than the images.
     """
 
     def __init__(
@@ -28,6 +33,9 @@ class Batches:
         self.targets = labels.astype(np.float32)[:, None]
         self.steps_per_epoch = max(1, len(rows) // config.batch_size)
         self.phases = config.phases()
+        size = min(images.shape[1:3])
+        if any(phase.crop > size for phase in self.phases):
+            raise ConfigError(f"crop must be at most {size}, the size of the images.")
         self._ends = np.cumsum([phase.epochs for phase in self.phases])
         self._epoch, self._order = -1, rows
 
@@ -41,8 +49,11 @@ class Batches:
         """Of the whole run."""
         return int(self._ends[-1]) * self.steps_per_epoch
 
-    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """(x, y) of one step: (B, S, S, 3) uint8 and (B, 1) float32, y = 1 for REAL."""
+    def batch(self, step: int, whole: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """(x, y) of one step: (B, S, S, 3) uint8 and (B, 1) float32, y = 1 for REAL.
+
+        S is ``crop`` where the cycle has one, unless ``whole`` images are asked for.
+        """
         epoch, inside = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             rng = np.random.default_rng((self.config.seed, 0, epoch))
@@ -52,6 +63,8 @@ class Batches:
         rows = np.sort(self._order[inside * size : (inside + 1) * size])
         rng = np.random.default_rng((self.config.seed, 1, step))
         phase = self.phases[int(np.searchsorted(self._ends, epoch, side="right"))]
+        if whole:
+            phase = dataclasses.replace(phase, crop=0)
         return mix(augment(self.images[rows], phase, rng), self.targets[rows], phase, rng)
 
     def stream(self, start: int, stop: int, ahead: int = 8) -> Iterator[tuple[int, tuple]]:

@@ -19,9 +19,13 @@ def compile_model(config: Config, steps_per_epoch: int):
 
     if config.model not in BUILDERS:
         raise ConfigError(f"There is no model {config.model!r}. Models: {', '.join(BUILDERS)}.")
+    # Where a cycle trains on crops, one that takes images of any size; its weights are the same.
+    crops = any(phase.crop for phase in config.phases())
     try:
-        model = build(config.model, **config.model_args)
+        model = build(config.model, **config.model_args | ({"image_size": None} if crops else {}))
     except TypeError as error:
+        if crops and "image_size" in str(error):
+            raise ConfigError(f"{config.model} wants whole images, so it takes no crop.") from None
         raise ConfigError(f"model_args do not fit {config.model}: {error}.") from None
     rate = config.learning_rate
     if config.schedule == "one_cycle":

@@ -17,10 +17,12 @@ CHOICES = {
     "optimizer": ("adamw", "adam"),
     "schedule": ("one_cycle", "constant"),
 }
+SMALLEST_CROP = 8  # pixels; less is nothing to pool
 AUGMENTATION = {
     "flip",
     "flip_vertical",
     "shift",
+    "crop",
     "zoom",
     "rotation",
     "light",
@@ -72,6 +74,7 @@ class Config:
     flip: bool = True
     flip_vertical: bool = False
     shift: int = 3  # at most this many pixels each way, edges reflected
+    crop: int = 0  # train on a square of this many pixels from anywhere in each image; 0: on all
     zoom: float = 0.0  # at most this share larger or smaller, edges reflected
     rotation: float = 0.0  # at most this many degrees either way, edges reflected
     light: float = 0.0  # chance of another brightness and contrast
@@ -101,12 +104,15 @@ class Config:
             if not 0 <= getattr(self, key) <= 1:
                 raise ConfigError(f"{key} must lie between 0 and 1.")
         for key in (
-            "shift", "limit", "seed", "rotation", "plateau", "early_stopping", "mixup", "cutmix"
+            "shift", "crop", "limit", "seed", "rotation", "plateau", "early_stopping", "mixup",
+            "cutmix",
         ):  # fmt: skip
             if not 0 <= getattr(self, key) < math.inf:
                 raise ConfigError(f"{key} must be at least 0.")
         if not (0 < self.learning_rate < math.inf and 0 <= self.weight_decay < math.inf):
             raise ConfigError("learning_rate must be more than 0, weight_decay at least 0.")
+        if self.crop and self.crop < SMALLEST_CROP:
+            raise ConfigError(f"crop must be 0 or at least {SMALLEST_CROP}.")
         for key in ("ema", "zoom"):
             if not 0 <= getattr(self, key) < 1:
                 raise ConfigError(f"{key} must be at least 0 and less than 1.")

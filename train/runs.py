@@ -138,7 +138,7 @@ def damage(record: dict[str, Any]) -> Config | None:
     if not (last.light or last.blur or last.noise or last.jpeg):
         return None
     still = {"flip": False, "flip_vertical": False, "shift": 0, "zoom": 0.0, "rotation": 0.0}
-    return dataclasses.replace(last, **still)
+    return dataclasses.replace(last, **still, crop=0)
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def estimate(model: keras.Model, batches: Batches, most: int = 64) -> int:
-    """Set moving means and variances to their plain mean over the last batches that were planned.
+    """Set moving means and variances to their plain mean over the last batches, of whole images.
 
     The ones kept while training belong to the weights as they went along, not to their average
     (Izmailov et al. 2018, arXiv:1803.05407, section 3.2). Nothing else of ``model`` changes. Of a
@@ -37,7 +37,7 @@ def estimate(model: keras.Model, batches: Batches, most: int = 64) -> int:
         for step in steps:
             for layer in layers:
                 layer.momentum = 0.0  # what is kept is then what this batch has
-            model(batches.batch(step)[0], training=True)
+            model(batches.batch(step, whole=True)[0], training=True)
             sums = [a + b for a, b in zip(sums, _read(layers), strict=True)]
     finally:
         for layer, momentum in zip(layers, kept, strict=True):

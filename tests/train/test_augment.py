@@ -70,6 +70,24 @@ def test_shift_moves_each_image_by_whole_pixels_with_reflected_edges(batch):
     assert {min(rows), max(rows), min(columns), max(columns)} == {-3, 3}
 
 
+def test_crop_cuts_a_square_from_anywhere_in_each_image_and_changes_no_pixel(batch):
+    out = changed(batch, crop=28)
+    assert out.shape == (len(batch), 28, 28, 3)
+    found = set()
+    for image, square in zip(batch, out, strict=True):
+        at = [
+            (r, c)
+            for r in range(5)
+            for c in range(5)
+            if np.array_equal(image[r : r + 28, c : c + 28], square)
+        ]
+        assert len(at) == 1
+        found.add(at[0])
+    rows, columns = zip(*found, strict=True)
+    assert set(rows) == set(columns) == set(range(5))
+    assert np.array_equal(changed(batch, crop=32), batch)
+
+
 def test_blur_takes_detail_away_and_keeps_the_mean(batch):
     noisy = np.random.default_rng(0).integers(0, 256, batch.shape, np.uint8)
     out = changed(noisy, blur=1.0, blur_sigma=(0.8, 0.8)).astype(float)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cifake_core.errors import ConfigError
 from train.batches import Batches
 from train.config import Config
 
@@ -101,3 +102,15 @@ def test_a_later_cycle_has_its_own_augmentation():
     originals = {image.tobytes() for image in images}
     clean = [{x.tobytes() for x in made.batch(step)[0]} <= originals for step in range(12)]
     assert clean == [False] * 4 + [True] * 8
+
+
+def test_a_cycle_trains_on_crops_and_the_next_on_whole_images():
+    rows = np.arange(32)
+    images, labels = np.zeros((32, 12, 12, 3), np.uint8), np.zeros(32, np.uint8)
+    config = Config("lens", 1, crop=8, batch_size=8, then=({"epochs": 1, "crop": 0},))
+    made = Batches(images, labels, rows, config)
+    assert [made.batch(step)[0].shape[1:3] for step in (0, 3, 4, 7)] == [(8, 8)] * 2 + [
+        (12, 12)
+    ] * 2
+    with pytest.raises(ConfigError, match="at most 12"):
+        Batches(images, labels, rows, Config("lens", 1, then=({"epochs": 1, "crop": 13},)))

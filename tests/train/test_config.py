@@ -57,6 +57,8 @@ def test_lens_is_among_the_recipes():
         ("seed", -1),
         ("limit", -1),
         ("shift", -1),
+        ("crop", 7),
+        ("crop", -8),
         ("dtype", "float12"),
         ("jpeg_quality", (40,)),
         ("jpeg_quality", (95, 40)),

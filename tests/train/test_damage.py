@@ -29,7 +29,7 @@ def test_damaged_images_give_the_probabilities_and_whole_ones_the_thresholds():
 def test_a_net_is_calibrated_on_the_damage_it_was_trained_on(noise, finished, data, tmp_path):
     shutil.copytree(finished, folder := tmp_path / "run")
     record = json.loads((folder / "config.json").read_text())
-    record["config"] |= {"noise": 0.5, "then": [{"epochs": 1, "noise": noise, "shift": 2}]}
+    record["config"] |= {"noise": 0.5, "then": [{"epochs": 1, "noise": noise, "crop": 24}]}
     (folder / "config.json").write_text(json.dumps(record))
     used = runs.damage(record)
     assert (used is None) == (noise == 0)
@@ -42,6 +42,7 @@ def test_a_net_is_calibrated_on_the_damage_it_was_trained_on(noise, finished, da
     if used:
         assert not used.flip
         assert not used.shift
+        assert not used.crop
         images = augment(images, used, np.random.default_rng(dataset.VALIDATION_SEED))
     platt = fit_platt(export.predict(engine, images), is_real)
     given = card.calibration.temperature, card.calibration.bias

@@ -76,6 +76,8 @@ def test_starting_a_finished_run_again_changes_nothing(whole, tiny_cifake):
         (["--set", "model_args.width=3"], "model_args"),
         (["--recipe", "no-such-recipe"], "no-such-recipe"),
         (["--data", "no-such-folder"], "no-such-folder"),
+        (["--set", "crop=33"], "crop"),
+        (["--set", "crop=16", "--set", "model=paper_cnn", "--set", "model_args={}"], "crop"),
         (["--set", "devices=2", "--set", "batch_size=15"], "devices"),
     ],
 )
@@ -107,6 +109,18 @@ def test_run_with_one_more_cycle_ends_like_one_that_had_it_from_the_start(
     assert_same_result(extended, finished(tiny_cifake, tmp_path / "at-once", *more))
     (entry,) = json.loads((extended / "config.json").read_text())["extended"]
     assert entry["cycles_before"] == 1
+
+
+def test_a_run_on_crops_ships_the_same_net_and_goes_on_with_whole_images(
+    whole, tiny_cifake, tmp_path
+):
+    crops, more = ("--set", "crop=16"), ("--set", "then=[{epochs = 1, crop = 0}]")
+    at_once = finished(tiny_cifake, tmp_path / "at-once", *crops, *more)
+    shapes = [{name: w.shape for name, w in weights(f).items()} for f in (whole, at_once)]
+    assert shapes[0] == shapes[1]
+    assert json.loads((at_once / "result.json").read_text())["validation_auroc"] > 0.9
+    later = finished(tiny_cifake, tmp_path / "later", *crops)
+    assert_same_result(finished(tiny_cifake, later, *crops, *more), at_once)
 
 
 def test_a_run_that_got_more_cycles_is_not_finished_and_loses_none(whole, tiny_cifake, tmp_path):
