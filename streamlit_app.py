@@ -18,6 +18,7 @@ SECONDS = 1.0  # until the server surely listens, which it does after the app ha
 async def lifespan(_: st.App):
     """What the server does beside its sessions."""
     memory.uploads_stay_off_the_disk()
+    memory.uploads_stay_few()
     tidying = asyncio.create_task(memory.forget_ended_sessions())
     open_browser()
     yield

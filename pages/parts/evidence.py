@@ -75,11 +75,19 @@ def rows(found: dict | None, key: str) -> list[dict]:
 
 
 def fits(found: Any, shape: Any) -> bool:
-    """Whether JSON has a shape: a kind for ``is_a``, {key: shape} at least, or [shape of each]."""
+    """Whether JSON has a shape: a kind for ``is_a``, {key: shape} at least, [shape of each],
+    [shape, shape] for two of it, or (shape,) where it may be null or missing.
+    """
+    if isinstance(shape, tuple):
+        return found is None or fits(found, shape[0])
     if isinstance(shape, dict):
         return isinstance(found, dict) and all(fits(found.get(k), s) for k, s in shape.items())
     if isinstance(shape, list):
-        return isinstance(found, list) and all(fits(each, shape[0]) for each in found)
+        return (
+            isinstance(found, list)
+            and len(shape) in (1, len(found))
+            and all(fits(each, shape[0]) for each in found)
+        )
     return is_a(found, shape)
 
 
@@ -137,5 +145,5 @@ def _figure(key: str, value: Any) -> bool:
     if key in _NUMBERS:
         return is_a(value, float) and value >= 0
     if key in _PAIRS:
-        return fits(value, [float]) and len(value) == 2
+        return fits(value, [float, float])
     return key != "seeds" or isinstance(value, list)

@@ -18,16 +18,53 @@ BASELINES = {"centre": "Always the middle", "edges": "The strongest edge"}
 POINTING = {"centre": "pointing at the middle always", "edges": "pointing at the strongest edge"}
 # The sets of composites that count: where the patch must have been looked at.
 TURNED = {"changed": "turned the likelier side", "reversed": "reversed the verdict"}
+# What pages rely on in a record; what is in (…,) may be null or missing.
+_PAIR = ([float, float],)
+_GAP = ({"both": ({"mean": (float,), "interval_95": _PAIR},)},)
+_SHARE = {"n": int, "hit_share": (float,), "hit_interval_95": _PAIR}
+_BY_PATCH = ({"FAKE": (_SHARE,), "REAL": (_SHARE,)},)
+_HITS = (_SHARE | {"mass_share": (float,), "near_share": (float,), "by_patch": _BY_PATCH},)
+_CURVES = {"deletion": [float], "insertion": [float]}
+_AREAS = {"deletion_area": float, "insertion_area": float}
+_ALIKE = {key: [(float,)] for key in ("spearman", "spearman_absolute", "ssim")}
+_REST = ({"n": (int,), "mean": (float,), "interval_95": _PAIR},)
+_ROW = {
+    "planted": {"changed": _HITS, "reversed": _HITS},
+    "curves": {"n": int, "over_random": _GAP, "over_edges": _GAP} | _CURVES | _AREAS,
+    "randomised": {"n": int, "passes": (bool,), "pairs": ([int],), "rest": _REST} | _ALIKE,
+}
+_CHECK = {"what": str, "n": int} | dict.fromkeys(("ours", "theirs", "largest_difference"), float)
+_ABOUT = {
+    "planted": {"n": (int,), "chance": ({"changed": ({"hit": (float,)},)},)},
+    "randomised": {"depths": ([int],), "layers": ([str],)},
+}
+_RECORD = {
+    part: ({"rows": ([{"method": str} | row],)} | _ABOUT.get(part, {}),)
+    for part, row in _ROW.items()
+} | {"quantus": ({"versions": (dict,), "rows": ([_CHECK],)},)}
 FEW = 30  # patches of one kind, below which their share of hits could be anything
 
 
 def of(card: Card) -> dict[str, Any] | None:
-    """The record of exactly these weights and thresholds; the gate has no part in it."""
-    models = (evidence.read(FILE) or {}).get("models")
+    """The record of exactly these weights and thresholds; the gate has no part in it.
+
+    None, too, where what it holds cannot be shown.
+    """
+    models = dig(evidence.read(FILE), "models")
     for record in models if isinstance(models, list) else []:
         if dig(record, "name") == card.name and is_of(card, record, gate=False):
-            return record
+            return record if evidence.fits(record, _RECORD) else None
     return None
+
+
+def problem(card: Card) -> str:
+    """Why :func:`of` has nothing, in a sentence without its end."""
+    if evidence.read(FILE) is None and evidence.state(FILE) == "damaged":
+        return f"{FILE}.json is damaged"
+    models = dig(evidence.read(FILE), "models")
+    if any(dig(r, "name") == card.name and is_of(card, r, gate=False) for r in models or []):
+        return f"{FILE}.json is damaged: some of its figures are not what they should be"
+    return f"The heatmaps of {card.name} were not measured yet"
 
 
 def rows(found: dict[str, Any], part: str) -> Rows:

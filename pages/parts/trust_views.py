@@ -22,6 +22,7 @@ from pages.parts.heatmap_evidence import (
     nothing_shown,
     of,
     pointing,
+    problem,
     rows,
 )
 from pages.parts.plots import Line
@@ -43,8 +44,7 @@ def show(card: Card) -> None:
     command = f"`python -m train.explanations --model {card.name}`"
     if found is None:
         st.info(
-            f"The heatmaps of {card.name} were not measured yet. {command} does it (it needs the "
-            "data set).",
+            f"{problem(card)}. {command} measures them (it needs the data set).",
             icon=":material/info:",
         )
         return
@@ -271,7 +271,7 @@ def _numbers(found: Rows) -> str:
 def show_depths(found: Rows, record: dict[str, Any]) -> None:
     """How alike maps stay while more and more layers forget."""
     depths, layers = (dig(record, "randomised", key) for key in ("depths", "layers"))
-    if not found or not depths:
+    if not (found and depths and layers):
         st.info("Forgetting was not measured yet.", icon=":material/info:")
         return
     names = [WORDS[m] for m in WORDS if m in found]

@@ -13,7 +13,7 @@ from cifake_core import artifacts, pipeline
 from cifake_core.artifacts import ASSETS
 from cifake_core.explain import Method
 from cifake_core.samples import samples
-from pages.parts import evidence
+from pages.parts import evidence, heatmap_evidence
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("check/one_image.py", "explain/side_by_side.py", "explain/what_if.py", "explain/trust.py")
@@ -229,9 +229,38 @@ def test_damaged_figures_of_other_images_are_like_none(folders, path, value):
     assert "Not measured yet for these weights" in words(app)
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("planted", 5),
+        ("planted.rows.0.changed.hit_share", "all"),
+        ("planted.rows.0.changed.hit_interval_95", [0.5]),
+        ("planted.rows.0.changed.by_patch.FAKE.n", "some"),
+        ("planted.chance.changed.hit", {}),
+        ("curves.rows.0.deletion", [None]),
+        ("curves.rows.2.over_random.both.mean", "5"),
+        ("randomised.rows.0.passes", "yes"),
+        ("randomised.rows.0.spearman", 0.5),
+        ("randomised.layers", [5]),
+        ("quantus.rows.0.ours", None),
+    ],
+)
+def test_damaged_figures_of_heatmaps_are_like_none(folders, path, value):
+    shutil.copy(SHIPPED / "explanations.json", folders[1])
+    shutil.copytree(ASSETS / "models" / "lens", folders[0] / "lens", dirs_exist_ok=True)
+    names = [r["name"] for r in json.loads((SHIPPED / "explanations.json").read_text())["models"]]
+    change = f"models.{names.index('lens')}.{path}"
+    edit(folders[1] / "explanations.json", lambda e: spoilt(e, change, value))
+    app = opened("explain/trust.py")
+    assert not app.exception
+    assert "explanations.json is damaged: some of its figures are not what" in words(app)
+    assert not app.table
+
+
 @pytest.mark.parametrize("name", MEASURED)
 def test_what_ships_is_sound(name):
     assert evidence.measured(artifacts.read_card(name)).problem is None
     assert evidence.sound(artifacts.read_card(name).raw["results"])
     outside = json.loads((SHIPPED / "outside.json").read_text())["models"]
     assert evidence.sound(outside[name])
+    assert heatmap_evidence.of(artifacts.read_card(name))

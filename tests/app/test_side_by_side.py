@@ -107,7 +107,8 @@ def test_choices_survive_other_pages(app):
 
 @pytest.mark.parametrize("passes", [False, None, True])
 def test_a_method_that_does_not_see_the_model_is_marked(app, monkeypatch, tmp_path, passes):
-    row = {"method": "occlusion", "passes": passes}
+    alike = {key: [0.9] for key in ("spearman", "spearman_absolute", "ssim")}
+    row = {"method": "occlusion", "passes": passes, "n": 32} | alike
     record = {"name": "lens", **read_card("lens").identity, "randomised": {"rows": [row]}}
     (tmp_path / "explanations.json").write_text(json.dumps({"models": [record]}))
     monkeypatch.setenv("CIFAKE_EVIDENCE", str(tmp_path))
