@@ -32,6 +32,9 @@ REMARK = (
     "Validation while training is of the averaged weights with the running statistics that batch "
     "normalisation has of the raw ones, so it reads too low until the learning rate has fallen."
 )
+ON_CROPS = (
+    "It is of whole images, and reads too low as well while the training is on crops of them."
+)
 
 
 def open_run(
@@ -153,7 +156,10 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 def remark(record: dict[str, Any]) -> str:
     """What must be known to read a run's curve; "" if nothing."""
     parts = record.get("parts", [])
-    words = [REMARK] if any(r["config"].get("ema") for r in parts or [record]) else []
+    configs = [r["config"] for r in parts or [record]]
+    words = [REMARK] if any(c.get("ema") for c in configs) else []
+    if any(cycle.get("crop") for c in configs for cycle in (c, *c.get("then", ()))):
+        words.append(ON_CROPS)
     if parts:
         words.append(f"{len(parts)} nets were trained apart: a stroke each.")
     return " ".join(words)

@@ -126,8 +126,9 @@ def show_limits(models: Models) -> None:
     st.caption(
         "Such an image gets “can't tell” and the reason. Noise, blanks, drawings, scans and "
         "screenshots were drawn by arithmetic. The gate was fitted to graphics of other kinds, but "
-        "by the same hand. Screenshots and paintings made by others were not measured: expect "
-        "less. "
+        "by the same hand, and its noise is harsh: noise as soft as clouds, paintings of many "
+        "strokes and photographed handwriting often slip through. Scans, screenshots and "
+        "paintings made by others were not measured: expect less. "
         "Pictures that somebody reduced to 32x32 pixels and saved with the very JPEG quality of "
         "the data set (75) look like the data set: most of them slip through, and their verdict "
         "is worth little."
