@@ -18,7 +18,7 @@ from cifake_core.limits import MAX_BYTES
 from cifake_core.metadata_blocks import MAX_BLOCKS, MAX_TEXT, Block, blocks
 from cifake_core.metadata_tags import comment_of, read_exif, read_xmp, text_of
 from cifake_core.metadata_traces import gist, names_generator, source_type, trace
-from cifake_core.metadata_words import STATES, WORTH, clean
+from cifake_core.metadata_words import SAID, STATES, WORTH, clean
 
 MAX_FINDINGS = 24
 MAX_OF_A_KIND = 6
@@ -28,7 +28,7 @@ NOT_IN_TIME = (
 )
 # The questions that a file may answer.
 QUESTIONS = ("generator", "credentials", "camera", "date", "software")
-KINDS = (*QUESTIONS, "location", "text", "unreadable")
+KINDS = (*QUESTIONS, "source", "location", "text", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,9 @@ class _Found:
             if address:
                 kind, words = source_type(address)
                 value = f"{action.removeprefix('c2pa.')}: {words}" + (program and f" ({program})")
-                self.add(kind if intact else "credentials", f"{label}: source", value, worth)
+                kind = kind if intact else "credentials"
+                worth_of_it = f"{SAID.get(kind, '')} {worth}".strip()
+                self.add(kind, f"{label}: source", value, worth_of_it)
 
 
 # Properties of IPTC Photo Metadata 2025.1

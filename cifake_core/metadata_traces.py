@@ -47,35 +47,39 @@ _NAMES = re.compile(
     re.IGNORECASE,
 )
 
-_CAMERA, _AI, _OTHER = "camera", "generator", "software"
+_AI, _STATED = "generator", "source"
+# Names of Digital Source Types, lower-case: kind of finding and words. Only those of generative
+# models are about generators; the others are what someone chose from a list.
 SOURCE_TYPES: dict[str, tuple[str, str]] = {
-    "trainedAlgorithmicMedia": (_AI, "made by a generative model"),
-    "trainedAlgorithmicData": (_AI, "data made by a generative model"),
-    "compositeWithTrainedAlgorithmicMedia": (_AI, "in part made by a generative model"),
-    "compositeSynthetic": (_AI, "put together, with synthetic parts"),
-    "algorithmicMedia": (_OTHER, "made by an algorithm that was not trained on images"),
-    "algorithmicallyEnhanced": (_OTHER, "enhanced by an algorithm"),
-    "composite": (_OTHER, "put together from several images"),
-    "compositeCapture": (_OTHER, "put together from several photographs"),
-    "dataDrivenMedia": (_OTHER, "drawn from data"),
-    "digitalArt": (_OTHER, "drawn by a person with digital tools"),
-    "digitalCreation": (_OTHER, "made by a person with digital tools"),
-    "humanEdits": (_OTHER, "edited by a person"),
-    "minorHumanEdits": (_OTHER, "edited a little by a person"),
-    "screenCapture": (_OTHER, "a picture of a screen"),
-    "virtualRecording": (_OTHER, "recorded in a virtual scene"),
-    "computationalCapture": (_CAMERA, "taken by a camera that computes the picture"),
-    "digitalCapture": (_CAMERA, "taken by a digital camera"),
-    "negativeFilm": (_CAMERA, "digitised from film"),
-    "positiveFilm": (_CAMERA, "digitised from film"),
-    "print": (_CAMERA, "digitised from a print"),
+    "trainedalgorithmicmedia": (_AI, "made by a generative model"),
+    "trainedalgorithmicdata": (_AI, "data made by a generative model"),
+    "compositewithtrainedalgorithmicmedia": (_AI, "in part made by a generative model"),
+    "compositesynthetic": (_AI, "put together, with synthetic parts"),
+    "algorithmicmedia": (_STATED, "made by an algorithm that was not trained on images"),
+    "algorithmicallyenhanced": (_STATED, "enhanced by an algorithm"),
+    "composite": (_STATED, "put together from several images"),
+    "compositecapture": (_STATED, "put together from several photographs"),
+    "datadrivenmedia": (_STATED, "drawn from data"),
+    "digitalart": (_STATED, "drawn by a person with digital tools"),
+    "digitalcreation": (_STATED, "made by a person with digital tools"),
+    "softwareimage": (_STATED, "made with a program"),
+    "empty": (_STATED, "begun as an empty picture"),  # C2PA's, not IPTC's
+    "humanedits": (_STATED, "edited by a person"),
+    "minorhumanedits": (_STATED, "edited a little by a person"),
+    "screencapture": (_STATED, "a picture of a screen"),
+    "virtualrecording": (_STATED, "recorded in a virtual scene"),
+    "computationalcapture": (_STATED, "taken by a camera that computes the picture"),
+    "digitalcapture": (_STATED, "taken by a digital camera"),
+    "negativefilm": (_STATED, "digitised from film"),
+    "positivefilm": (_STATED, "digitised from film"),
+    "print": (_STATED, "digitised from a print"),
 }
 
 
 def source_type(address: str) -> tuple[str, str]:
     """Kind of finding and words for a Digital Source Type; the raw word where it is not known."""
     word = address.rstrip("/").rpartition("/")[2]
-    return SOURCE_TYPES.get(word, (_OTHER, word))
+    return SOURCE_TYPES.get(word.lower(), (_STATED, word))
 
 
 def names_generator(program: str) -> bool:

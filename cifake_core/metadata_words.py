@@ -8,6 +8,11 @@ import unicodedata
 MAX_VALUE = 400  # characters of a value that are kept
 
 _FORGEABLE = "Anyone can remove or forge this."
+# Of kinds that mean the same in a signed note and in one that is not.
+SAID = {
+    "source": "How the picture was made, as whoever wrote the file says: chosen from a list of "
+    "words, not measured.",
+}
 WORTH = {
     "generator": "Generators write this, and hardly anyone adds it to a photograph; but anyone can "
     "remove or forge it.",
@@ -18,6 +23,7 @@ WORTH = {
     f"the same ones. {_FORGEABLE}",
     "location": "Cameras and phones store where they are. For privacy it is not shown here. "
     + _FORGEABLE,
+    "source": f"{SAID['source']} {_FORGEABLE}",
     "text": f"Some program or person wrote this into the file. {_FORGEABLE}",
     "unreadable": "Damaged or unusual; nothing follows from it.",
 }

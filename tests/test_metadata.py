@@ -13,7 +13,7 @@ from PIL import Image
 from written import A1111, COMFY, exif, jpeg_xmp, png, said, text_chunk, xmp
 
 from cifake_core import images, metadata, pipeline
-from cifake_core.metadata_traces import gist, names_generator, source_type
+from cifake_core.metadata_traces import gist, names_generator
 
 TRAINED = signed.IPTC + "trainedAlgorithmicMedia"
 
@@ -101,7 +101,7 @@ def test_comfyui_workflow_in_the_camera_tags():
         ),
         (
             xmp(f'q:DigitalSourceType="{signed.IPTC}digitalCapture"'),
-            {"camera": ["taken by a digital camera"]},
+            {"source": ["taken by a digital camera"]},
         ),
         (
             xmp('q:AISystemUsed="Any Generator 2" q:AIPromptInformation="a cat"'),
@@ -155,7 +155,6 @@ def test_names_of_generators():
         assert names_generator(name), name
     for name in ("Adobe Photoshop 26.1", "Canon Firefly", "imagen", "Dallas", "f.lux", "HDR+"):
         assert not names_generator(name), name
-    assert source_type("https://x/unheardOf") == ("software", "unheardOf")
     assert gist('{"type": "a"}') == '{"type": "a"}'
     named = json.loads(COMFY)
     named["3"]["inputs"]["sampler_name"] = "dpmpp_2m"
@@ -164,6 +163,35 @@ def test_names_of_generators():
         'first text “a "cat", asleep é”; model sd14.safetensors; sampler dpmpp_2m; '
         "steps: KSampler, CheckpointLoaderSimple, CLIPTextEncode"
     )
+
+
+@pytest.mark.parametrize(
+    ("word", "said_of_it"),
+    [
+        ("digitalCapture", "taken by a digital camera"),
+        ("DIGITALCAPTURE", "taken by a digital camera"),
+        ("negativeFilm", "digitised from film"),
+        ("print", "digitised from a print"),
+        ("digitalArt", "drawn by a person with digital tools"),
+        ("algorithmicMedia", "made by an algorithm that was not trained on images"),
+        ("minorHumanEdits", "edited a little by a person"),
+        ("screenCapture", "a picture of a screen"),
+        ("unheardOf", "unheardOf"),
+    ],
+)
+def test_a_stated_source_answers_for_no_camera_and_no_program(word, said_of_it):
+    """In XMP and, signed, in Content Credentials: with a worth of its own."""
+    by_xmp = metadata.read(jpeg_with(jpeg_xmp(xmp(f'q:DigitalSourceType="{signed.IPTC}{word}"'))))
+    (finding,) = by_xmp.findings
+    assert (finding.kind, finding.value) == ("source", said_of_it)
+    assert "whoever wrote the file says" in finding.worth
+    assert by_xmp.unknown == metadata.QUESTIONS
+    by_c2pa = metadata.read(signed.sign(encode(picture(), "PNG"), "PNG", word))
+    (finding,) = (found for found in by_c2pa.findings if found.kind == "source")
+    assert finding.value == f"created: {said_of_it} (An <b>agent</b>)"
+    assert finding.worth.startswith("How the picture was made, as whoever wrote the file says")
+    assert "Signed" in finding.worth
+    assert {"generator", "camera", "software"} <= set(by_c2pa.unknown)
 
 
 # --- The verdict does not hear of it ---

@@ -21,6 +21,7 @@ _ICONS = {
     "camera": "photo_camera",
     "date": "calendar_month",
     "software": "draw",
+    "source": "label",
     "location": "location_off",
     "text": "notes",
     "unreadable": "broken_image",
@@ -32,6 +33,7 @@ _NAMES = {
     "camera": "camera",
     "date": "date",
     "software": "software",
+    "source": "stated source",
 }
 
 
@@ -73,7 +75,8 @@ def _show(finding: Finding) -> None:
 
 
 def _summary(found: Metadata) -> str:
-    said = [_NAMES[q] for q in metadata.QUESTIONS if q not in found.unknown]
+    kinds = {finding.kind for finding in found.findings}
+    said = [name for kind, name in _NAMES.items() if kind in kinds]
     if said:
         return ", ".join(said)
     return "little" if found.findings else "nothing, so its origin is unknown"

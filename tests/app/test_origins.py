@@ -1,9 +1,9 @@
 """The panel of what a file says about itself, run by AppTest."""
 
 import pytest
-from encoders import chunk, encode, picture
+from encoders import chunk, encode, jpeg_with, picture
 from streamlit.testing.v1 import AppTest
-from written import A1111, png, text_chunk
+from written import A1111, jpeg_xmp, png, text_chunk, xmp
 
 EVIL = "**bold** [x](javascript:alert(1)) <img src=x onerror=alert(1)> :red[r] $e^x$ ![](//x/y)"
 
@@ -34,6 +34,13 @@ def test_findings_and_what_they_are_worth():
     assert "None of them changes the verdict" in ours(app)
     assert "remove or forge" in ours(app)
     assert "Unknown:** Content Credentials, camera, date, software" in ours(app)
+
+
+def test_a_stated_source_is_named_and_answers_nothing_else():
+    app = show(jpeg_with(jpeg_xmp(xmp('q:DigitalSourceType="digitalCapture"'))))
+    assert app.expander[0].label.endswith("itself: stated source")
+    assert [code.value for code in app.code] == ["taken by a digital camera"]
+    assert "AI generator, Content Credentials, camera, date, software" in ours(app)
 
 
 def test_absence_reads_unknown():
