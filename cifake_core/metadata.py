@@ -17,7 +17,7 @@ from cifake_core.errors import ImageError
 from cifake_core.limits import MAX_BYTES
 from cifake_core.metadata_blocks import MAX_BLOCKS, MAX_TEXT, Block, blocks
 from cifake_core.metadata_tags import comment_of, read_exif, read_xmp, text_of
-from cifake_core.metadata_traces import gist, names_generator, source_type, trace
+from cifake_core.metadata_traces import ai_kind, gist, source_type, trace
 from cifake_core.metadata_words import SAID, STATES, WORTH, clean
 
 MAX_FINDINGS = 24
@@ -28,7 +28,7 @@ NOT_IN_TIME = (
 )
 # The questions that a file may answer.
 QUESTIONS = ("generator", "credentials", "camera", "date", "software")
-KINDS = (*QUESTIONS, "source", "location", "text", "unreadable")
+KINDS = ("generator", "part", *QUESTIONS[1:], "source", "location", "text", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +168,8 @@ class _Found:
         for name, value in pairs:
             if name in ("CreatorTool", "softwareAgent"):
                 self.program("Software (XMP)", value)
-            elif name == "Credit" and names_generator(value):  # else the name of a person
-                self.add("generator", "Credit (XMP)", value)
+            elif name == "Credit" and (kind := ai_kind(value)):  # else the name of a person
+                self.add(kind, "Credit (XMP)", value)
             elif name == "DigitalSourceType":
                 kind, words = source_type(value)
                 self.add(kind, "Digital source type (XMP)", words)
@@ -197,8 +197,8 @@ class _Found:
                 self.text(where, "", text)
                 return
         name = model if model.lower().startswith(make.lower()) else f"{make} {model}"
-        if names_generator(name):
-            self.add("generator", f"Camera name ({where})", name)
+        if kind := ai_kind(name):
+            self.add(kind, f"Camera name ({where})", name)
         elif name.strip():
             self.add("camera", f"Camera ({where})", name + (f", lens {lens}" if lens else ""))
 
@@ -207,14 +207,14 @@ class _Found:
             self.add("date", label, value)
 
     def program(self, label: str, value: str) -> None:
-        self.add("generator" if names_generator(value) else "software", label, value)
+        self.add(ai_kind(value) or "software", label, value)
 
     def text(self, where: str, keyword: str, value: str) -> None:
         """A text of whatever content; ``keyword`` is its name in the file."""
         word = keyword.strip().lower()
         if label := trace(keyword, value):
             self.add("generator", label, gist(value))
-        elif word == "software" or (word in ("source", "title") and names_generator(value)):
+        elif word == "software" or (word in ("source", "title") and ai_kind(value)):
             self.program(f"Software ({where})", value)
         elif word == "creation time":
             self.date(f"Created ({where})", value)
@@ -233,18 +233,21 @@ class _Found:
         # Only an intact signature lets them answer for more than themselves.
         intact = found.state in ("trusted", "untrusted")
         if found.generator:
-            by_ai = intact and names_generator(found.generator)
-            kind = "generator" if by_ai else "credentials"
+            kind = (intact and ai_kind(found.generator)) or "credentials"
             self.add(kind, f"{label}: written by", found.generator, worth)
         for action, address, program in found.actions:
             if address:
                 kind, words = source_type(address)
+                if kind == "generator" and action in _OF_A_PART:
+                    kind = "part"
                 value = f"{action.removeprefix('c2pa.')}: {words}" + (program and f" ({program})")
                 kind = kind if intact else "credentials"
                 worth_of_it = f"{SAID.get(kind, '')} {worth}".strip()
                 self.add(kind, f"{label}: source", value, worth_of_it)
 
 
+# Actions of Content Credentials that tell of something done to a picture that was there before.
+_OF_A_PART = ("c2pa.edited", "c2pa.placed")
 # Properties of IPTC Photo Metadata 2025.1
 _IPTC_AI = {"AIPromptInformation": "AI prompt (XMP)", "AISystemUsed": "AI system (XMP)"}
 # What other programs copy into texts, and what names people.

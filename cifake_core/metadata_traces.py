@@ -46,15 +46,21 @@ _NAMES = re.compile(
     r"|craiyon|dreamstudio|grok|recraft|seedream|jimeng|nano banana)(?![a-z])",
     re.IGNORECASE,
 )
+# Credits that editing programs give themselves in photographs, too.
+_EDITED = re.compile(
+    r"\b(?:edited|modified|enhanced) (?:with|using|by) (?:google |generative )?ai\b"
+    r"|\bapple photos clean up\b",
+    re.IGNORECASE,
+)
 
-_AI, _STATED = "generator", "source"
+_AI, _PART, _STATED = "generator", "part", "source"
 # Names of Digital Source Types, lower-case: kind of finding and words. Only those of generative
 # models are about generators; the others are what someone chose from a list.
 SOURCE_TYPES: dict[str, tuple[str, str]] = {
     "trainedalgorithmicmedia": (_AI, "made by a generative model"),
     "trainedalgorithmicdata": (_AI, "data made by a generative model"),
-    "compositewithtrainedalgorithmicmedia": (_AI, "in part made by a generative model"),
-    "compositesynthetic": (_AI, "put together, with synthetic parts"),
+    "compositewithtrainedalgorithmicmedia": (_PART, "edited with a generative model"),
+    "compositesynthetic": (_PART, "put together, with synthetic parts"),
     "algorithmicmedia": (_STATED, "made by an algorithm that was not trained on images"),
     "algorithmicallyenhanced": (_STATED, "enhanced by an algorithm"),
     "composite": (_STATED, "put together from several images"),
@@ -82,9 +88,11 @@ def source_type(address: str) -> tuple[str, str]:
     return SOURCE_TYPES.get(word.lower(), (_STATED, word))
 
 
-def names_generator(program: str) -> bool:
-    """Whether the name of a program, as a file states it, is that of an image generator."""
-    return _NAMES.search(program[:500]) is not None
+def ai_kind(name: str) -> str | None:
+    """Kind of finding for the name of a program, or a credit, if it says that AI was at work."""
+    if _EDITED.search(name[:500]):
+        return _PART
+    return _AI if _NAMES.search(name[:500]) else None
 
 
 def trace(keyword: str, text: str) -> str | None:

@@ -10,12 +10,15 @@ MAX_VALUE = 400  # characters of a value that are kept
 _FORGEABLE = "Anyone can remove or forge this."
 # Of kinds that mean the same in a signed note and in one that is not.
 SAID = {
+    "part": "AI had a part in it. Editing programs write this into photographs that they retouch, "
+    "so a photograph may well be under it.",
     "source": "How the picture was made, as whoever wrote the file says: chosen from a list of "
     "words, not measured.",
 }
 WORTH = {
     "generator": "Generators write this, and hardly anyone adds it to a photograph; but anyone can "
     "remove or forge it.",
+    "part": f"{SAID['part']} {_FORGEABLE}",
     "camera": "A camera's name is easily written into any file; it makes a photograph likelier but "
     "proves nothing.",
     "date": "What a clock or a program wrote; it may be wrong, or changed later.",

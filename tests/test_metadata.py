@@ -12,8 +12,8 @@ from encoders import chunk, encode, jpeg_with, picture, riff, segment
 from PIL import Image
 from written import A1111, COMFY, exif, jpeg_xmp, png, said, text_chunk, xmp
 
-from cifake_core import images, metadata, pipeline
-from cifake_core.metadata_traces import gist, names_generator
+from cifake_core import images, metadata, metadata_credentials, pipeline
+from cifake_core.metadata_traces import ai_kind, gist
 
 TRAINED = signed.IPTC + "trainedAlgorithmicMedia"
 
@@ -113,6 +113,8 @@ def test_comfyui_workflow_in_the_camera_tags():
         ),
         (xmp("", "<q:description>A day out</q:description>"), {"text": ["A day out"]}),
         (xmp('q:Credit="Made with Google AI"'), {"generator": ["Made with Google AI"]}),
+        (xmp('q:Credit="Edited with Google AI"'), {"part": ["Edited with Google AI"]}),
+        (xmp('q:Credit="Apple Photos Clean Up"'), {"part": ["Apple Photos Clean Up"]}),
         (xmp('q:Credit="Jane Doe"'), {}),
         (xmp('q:GPSLatitude="48,8.2N"'), {"location": ["A location is stored"]}),
         (
@@ -152,9 +154,9 @@ def test_comments_of_jpeg_and_gif():
 
 def test_names_of_generators():
     for name in ("DALL·E 3", "ChatGPT", "FLUX.1-dev", "stable-diffusion.cpp", "Imagen 4"):
-        assert names_generator(name), name
+        assert ai_kind(name) == "generator", name
     for name in ("Adobe Photoshop 26.1", "Canon Firefly", "imagen", "Dallas", "f.lux", "HDR+"):
-        assert not names_generator(name), name
+        assert ai_kind(name) is None, name
     assert gist('{"type": "a"}') == '{"type": "a"}'
     named = json.loads(COMFY)
     named["3"]["inputs"]["sampler_name"] = "dpmpp_2m"
@@ -192,6 +194,37 @@ def test_a_stated_source_answers_for_no_camera_and_no_program(word, said_of_it):
     assert finding.worth.startswith("How the picture was made, as whoever wrote the file says")
     assert "Signed" in finding.worth
     assert {"generator", "camera", "software"} <= set(by_c2pa.unknown)
+
+
+@pytest.mark.parametrize(
+    ("word", "said_of_it"),
+    [
+        ("compositeWithTrainedAlgorithmicMedia", "edited with a generative model"),
+        ("compositeSynthetic", "put together, with synthetic parts"),
+    ],
+)
+def test_ai_in_editing_is_no_generator(word, said_of_it):
+    """In XMP and, signed, in Content Credentials: a photograph may be under it."""
+    for found in (
+        metadata.read(jpeg_with(jpeg_xmp(xmp(f'q:DigitalSourceType="{signed.IPTC}{word}"')))),
+        metadata.read(signed.sign(encode(picture(), "PNG"), "PNG", word)),
+    ):
+        (finding,) = (each for each in found.findings if each.kind == "part")
+        assert said_of_it in finding.value
+        assert "a photograph may well be under it" in finding.worth
+        assert "generator" in found.unknown
+
+
+def test_signed_part_made_by_a_generative_model_is_no_generator():
+    kinds = {"created": "generator", "edited": "part", "placed": "part"}
+    for action, kind in kinds.items():
+        credentials = metadata_credentials.Credentials(
+            "untrusted", "", "", "", ((f"c2pa.{action}", TRAINED, ""),)
+        )
+        found = metadata._Found()
+        found.credentials(credentials)
+        value = f"{action}: made by a generative model"
+        assert [f.kind for f in found.findings if f.value == value] == [kind]
 
 
 # --- The verdict does not hear of it ---

@@ -17,6 +17,7 @@ AGAIN = 30
 # Signs without colour: nothing here is a verdict.
 _ICONS = {
     "generator": "auto_awesome",
+    "part": "auto_fix",
     "credentials": "verified_user",
     "camera": "photo_camera",
     "date": "calendar_month",
@@ -29,6 +30,7 @@ _ICONS = {
 _OUR_WORDS = ("location", "unreadable")  # kinds whose values hold nothing of the file
 _NAMES = {
     "generator": "AI generator",
+    "part": "AI editing",
     "credentials": "Content Credentials",
     "camera": "camera",
     "date": "date",

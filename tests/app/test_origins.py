@@ -43,6 +43,13 @@ def test_a_stated_source_is_named_and_answers_nothing_else():
     assert "AI generator, Content Credentials, camera, date, software" in ours(app)
 
 
+def test_ai_in_editing_is_not_said_to_be_a_generator():
+    app = show(jpeg_with(jpeg_xmp(xmp('q:Credit="Edited with Google AI"'))))
+    assert app.expander[0].label.endswith("itself: AI editing")
+    assert "a photograph may well be under it" in ours(app)
+    assert "Unknown:** AI generator," in ours(app)
+
+
 def test_absence_reads_unknown():
     app = show(encode(picture(), "JPEG"))
     assert app.expander[0].label.endswith("itself: nothing, so its origin is unknown")
