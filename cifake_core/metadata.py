@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from cifake_core import metadata_credentials as credentials
@@ -18,7 +19,7 @@ from cifake_core.limits import MAX_BYTES
 from cifake_core.metadata_blocks import MAX_BLOCKS, MAX_TEXT, Block, blocks
 from cifake_core.metadata_tags import comment_of, read_exif, read_xmp, text_of
 from cifake_core.metadata_traces import ai_kind, gist, source_type, trace
-from cifake_core.metadata_words import SAID, STATES, WORTH, clean
+from cifake_core.metadata_words import KIN, SAID, STATES, WORTH, clean
 
 MAX_FINDINGS = 24
 MAX_OF_A_KIND = 6
@@ -232,18 +233,28 @@ class _Found:
         self.add("credentials", f"{label}: signer", f"{found.signer} {found.time}", worth)
         # Only an intact signature lets them answer for more than themselves.
         intact = found.state in ("trusted", "untrusted")
-        if found.generator:
-            kind = (intact and ai_kind(found.generator)) or "credentials"
-            self.add(kind, f"{label}: written by", found.generator, worth)
-        for action, address, program in found.actions:
-            if address:
-                kind, words = source_type(address)
-                if kind == "generator" and action in _OF_A_PART:
-                    kind = "part"
-                value = f"{action.removeprefix('c2pa.')}: {words}" + (program and f" ({program})")
+        for manifest in found.manifests:
+            for kind, what, value, about in _said(manifest):
                 kind = kind if intact else "credentials"
-                worth_of_it = f"{SAID.get(kind, '')} {worth}".strip()
-                self.add(kind, f"{label}: source", value, worth_of_it)
+                of_it = " ".join(filter(None, (SAID.get(kind), about, worth)))
+                self.add(kind, f"{label}: {what}", value, of_it)
+
+
+def _said(manifest: credentials.Manifest) -> Iterator[tuple[str, str, str, str]]:
+    """Kind of finding, label, value and what else its worth is, for what a manifest says."""
+    what, about = KIN[manifest.relation]
+    in_part = manifest.relation in ("componentOf", "inputTo")
+    kind = ai_kind(manifest.generator)
+    if not manifest.relation:
+        yield kind or "credentials", "written by", manifest.generator, ""
+    elif kind:
+        yield "part" if in_part else kind, what, f"a file written by {manifest.generator}", about
+    for action, address, program in manifest.actions:
+        kind, words = source_type(address)
+        if kind == "generator" and (in_part or action in _OF_A_PART):
+            kind = "part"
+        value = f"{action.removeprefix('c2pa.')}: {words}" + (program and f" ({program})")
+        yield kind, what, value, about
 
 
 # Actions of Content Credentials that tell of something done to a picture that was there before.

@@ -10,6 +10,7 @@ The settings: https://opensource.contentauthenticity.org/docs/manifest/json-ref/
 
 from __future__ import annotations
 
+import heapq
 import io
 import json
 import subprocess
@@ -20,7 +21,9 @@ from dataclasses import dataclass
 SECONDS = 5  # of work
 WAIT_SECONDS = 15  # on a busy machine
 MAX_MEMORY = 2**30
-MAX_ITEMS = 8
+MAX_ITEMS = 8  # actions of a manifest
+MAX_MANIFESTS = 32  # that are read, of those the file goes back to; with it, how far back
+MAX_INGREDIENTS = 64  # of a manifest
 MAX_CHARS = 200
 SETTINGS = {
     "verify": {
@@ -36,22 +39,39 @@ SETTINGS = {
 }
 
 
+# How a file may stand to a picture that was made of it, closest first.
+RELATIONS = ("", "parentOf", "componentOf", "inputTo")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What one manifest says; all strings come from the file.
+
+    Attributes:
+        relation: of RELATIONS, the loosest on the way to it; "" for the file's own manifest.
+        generator: program that wrote the claim.
+        actions: (action, digital source type, program or ""), of those that have such a type.
+    """
+
+    relation: str
+    generator: str
+    actions: tuple[tuple[str, str, str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the active manifest says; all strings come from the file.
+    """What the file's manifest says, and those of what it was made from.
 
     Attributes:
         state: "trusted", "untrusted" (intact, the signer on no list), "changed" (the file is not
             the one that was signed) or "invalid" (of no worth for another reason).
-        generator: program that wrote the claim.
-        actions: (action, digital source type or "", program or "").
+        manifests: the file's own first; of others only those found intact, and only where all is.
     """
 
     state: str
-    generator: str
     signer: str
     time: str
-    actions: tuple[tuple[str, str, str], ...]
+    manifests: tuple[Manifest, ...]
 
 
 class NotInTimeError(Exception):
@@ -84,15 +104,20 @@ def read(kind: str, data: bytes) -> Credentials | None:
             check=True,
         )
         found = json.loads(done.stdout)
-        actions = tuple((str(a), str(b), str(c)) for a, b, c in found["actions"])
-        words = (str(found[name]) for name in ("state", "generator", "signer", "time"))
-        return Credentials(*words, actions)
+        manifests = tuple(_manifest(*row) for row in found["manifests"])
+        return Credentials(*(str(found[key]) for key in ("state", "signer", "time")), manifests)
     except subprocess.TimeoutExpired:
         raise NotInTimeError from None
-    except (OSError, subprocess.SubprocessError, ValueError, TypeError, KeyError):
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError, LookupError):
         return None
     finally:
         _one.release()
+
+
+def _manifest(at: int, program: str, actions: list[list[str]]) -> Manifest:
+    """From the child, which may be in a stranger's hands: nothing of it is taken on trust."""
+    rows = tuple((str(action), str(source), str(agent)) for action, source, agent in actions)
+    return Manifest(RELATIONS[at], str(program), rows)
 
 
 # --- The child ---
@@ -130,10 +155,62 @@ def state_of(store: dict) -> str:
 
 
 def summary(store: dict) -> dict:
-    """The few values that are shown, of the manifest that is about this very file."""
-    manifest = _get(store, "manifests", store.get("active_manifest")) or {}
+    """The few values that are shown, as they stand in :class:`Credentials`."""
+    state = state_of(store)
+    signature = _get(store, "manifests", store.get("active_manifest"), "signature_info")
+    return {
+        "state": state,
+        "signer": _short(_get(signature, "common_name") or _get(signature, "issuer")),
+        "time": _short(_get(signature, "time")),
+        "manifests": lineage(store, state in ("trusted", "untrusted")),
+    }
+
+
+def lineage(store: dict, whole: bool) -> list[tuple[int, str, list[list[str]]]]:
+    """The file's manifest and, if it is ``whole``, those it goes back to, the closest first.
+
+    Returns:
+        For each the place of its relation in RELATIONS, its program and its actions.
+    """
+    waiting = [(0, 0, str(store.get("active_manifest")))]  # relation, steps back, label
+    found, seen = [], set()
+    while waiting and len(seen) < MAX_MANIFESTS:
+        relation, steps, label = heapq.heappop(waiting)
+        manifest = _get(store, "manifests", label)
+        if label in seen or not manifest:
+            continue
+        seen.add(label)
+        found.append((relation, _program(manifest), _actions(manifest)))
+        for ingredient in _list(manifest, "ingredients")[:MAX_INGREDIENTS] if whole else ():
+            kin = _get(ingredient, "relationship")
+            if kin in RELATIONS[1:] and holds(ingredient):
+                back = str(_get(ingredient, "active_manifest"))
+                heapq.heappush(waiting, (max(relation, RELATIONS.index(kin)), steps + 1, back))
+    return found
+
+
+def holds(ingredient: dict) -> bool:
+    """Whether it was found intact, with all that it was made from, when it was used."""
+    results = _get(ingredient, "validation_results")
+    deltas = (_get(delta, "validationDeltas") for delta in _list(results, "ingredientDeltas"))
+    checks = (_get(results, "activeManifest"), *deltas)
+    codes = {str(_get(failure, "code")) for each in checks for failure in _list(each, "failure")}
+    # Older files have one list of what failed and what did not.
+    statuses = {str(_get(status, "code")) for status in _list(ingredient, "validation_status")}
+    codes |= {code for code in statuses if not code.endswith(_WENT_WELL)}
+    return codes <= {"signingCredential.untrusted"}  # as this app keeps no list
+
+
+_WENT_WELL = (".validated", ".trusted", ".match", ".insideValidity", ".notRevoked", ".accessible")
+
+
+def _program(manifest: dict) -> str:
     info = (_list(manifest, "claim_generator_info") or [{}])[0]
-    signature = _get(manifest, "signature_info") or {}
+    name = " ".join(filter(None, (_short(_get(info, k)) for k in ("name", "version"))))
+    return name or _short(_get(manifest, "claim_generator"))
+
+
+def _actions(manifest: dict) -> list[list[str]]:
     actions = []
     for assertion in _list(manifest, "assertions"):
         if str(_get(assertion, "label")).startswith("c2pa.actions"):
@@ -141,15 +218,9 @@ def summary(store: dict) -> dict:
                 agent = _get(action, "softwareAgent")
                 agent = _get(agent, "name") if isinstance(agent, dict) else agent
                 row = (_get(action, "action"), _get(action, "digitalSourceType"), agent)
-                actions.append([_short(value) for value in row])
-    name = " ".join(filter(None, (_short(_get(info, k)) for k in ("name", "version"))))
-    return {
-        "state": state_of(store),
-        "generator": name or _short(manifest.get("claim_generator")),
-        "signer": _short(signature.get("common_name") or signature.get("issuer")),
-        "time": _short(signature.get("time")),
-        "actions": actions[:MAX_ITEMS],
-    }
+                if row[1]:
+                    actions.append([_short(value) for value in row])
+    return actions[:MAX_ITEMS]
 
 
 def _get(found: object, *keys: object) -> object:

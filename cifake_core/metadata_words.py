@@ -50,6 +50,23 @@ STATES = {
     ),
 }
 
+# Of metadata_credentials.RELATIONS: the label, and what else is to be said of the worth.
+KIN = {
+    "": ("source", ""),
+    "parentOf": (
+        "came from",
+        "The signer of this file says that the picture was this before; it may have changed since.",
+    ),
+    "componentOf": (
+        "contains",
+        "The signer of this file says that this is a part of it; the rest may be of any kind.",
+    ),
+    "inputTo": (
+        "made using",
+        "The signer of this file says that this was used to make it, which need not show in it.",
+    ),
+}
+
 
 def clean(text: str) -> str:
     """One line of at most MAX_VALUE characters, its middle left out, with nothing invisible in it.

@@ -54,7 +54,11 @@ def signer() -> c2pa.Signer:
 
 
 def sign(
-    data: bytes, form: str, source: str = "trainedAlgorithmicMedia", remote: str | None = None
+    data: bytes,
+    form: str,
+    source: str = "trainedAlgorithmicMedia",
+    remote: str | None = None,
+    program: str = "Test program",
 ) -> bytes:
     """The image with a manifest in it; with ``remote``, with that address in its place."""
     action = {
@@ -62,16 +66,51 @@ def sign(
         "softwareAgent": {"name": "An <b>agent</b>"},
         "digitalSourceType": IPTC + source,
     }
-    manifest = {
-        "claim_generator_info": [{"name": "Test program", "version": "1.0"}],
-        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [action]}}],
-    }
-    quiet = {**SETTINGS, "builder": {"thumbnail": {"enabled": False}}}
-    quiet["verify"] = {**SETTINGS["verify"], "verify_after_sign": False}
-    builder = c2pa.Builder(manifest, context=c2pa.Context.from_dict(quiet))
+    builder = _builder([action], program)
     if remote:
         builder.set_no_embed()
         builder.set_remote_url(remote)
+    return _signed(builder, data, form)
+
+
+def edit(
+    data: bytes, form: str, *ingredients: tuple[str, bytes], source: str | None = None
+) -> bytes:
+    """The image with a manifest that says it was made of others of the same format, and edited.
+
+    Args:
+        ingredients: relation and file, which may be signed; "parentOf" at most once.
+        source: what is said of the editing.
+    """
+    relations = [relation for relation, _ in ingredients]
+    actions: list[dict] = [{"action": "c2pa.created", "digitalSourceType": IPTC + "humanEdits"}]
+    if "parentOf" in relations:
+        parent = f"x{relations.index('parentOf')}"
+        actions = [{"action": "c2pa.opened", "parameters": {"ingredientIds": [parent]}}]
+    actions += [
+        {"action": "c2pa.placed", "parameters": {"ingredientIds": [f"x{i}"]}}
+        for i, relation in enumerate(relations)
+        if relation == "componentOf"
+    ]
+    edited = {"action": "c2pa.edited"} | ({"digitalSourceType": IPTC + source} if source else {})
+    builder = _builder([*actions, edited], "Test editor")
+    for i, (relation, file) in enumerate(ingredients):
+        said = {"title": "A file", "relationship": relation, "instance_id": f"x{i}"}
+        builder.add_ingredient(said, f"image/{form.lower()}", io.BytesIO(file))
+    return _signed(builder, data, form)
+
+
+def _builder(actions: list[dict], program: str) -> c2pa.Builder:
+    manifest = {
+        "claim_generator_info": [{"name": program, "version": "1.0"}],
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}],
+    }
+    quiet = {**SETTINGS, "builder": {"thumbnail": {"enabled": False}}}
+    quiet["verify"] = {**SETTINGS["verify"], "verify_after_sign": False}
+    return c2pa.Builder(manifest, context=c2pa.Context.from_dict(quiet))
+
+
+def _signed(builder: c2pa.Builder, data: bytes, form: str) -> bytes:
     out = io.BytesIO()
     builder.sign(signer(), f"image/{form.lower()}", io.BytesIO(data), out)
     return out.getvalue()

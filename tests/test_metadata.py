@@ -12,7 +12,7 @@ from encoders import chunk, encode, jpeg_with, picture, riff, segment
 from PIL import Image
 from written import A1111, COMFY, exif, jpeg_xmp, png, said, text_chunk, xmp
 
-from cifake_core import images, metadata, metadata_credentials, pipeline
+from cifake_core import images, metadata, pipeline
 from cifake_core.metadata_traces import ai_kind, gist
 
 TRAINED = signed.IPTC + "trainedAlgorithmicMedia"
@@ -213,18 +213,6 @@ def test_ai_in_editing_is_no_generator(word, said_of_it):
         assert said_of_it in finding.value
         assert "a photograph may well be under it" in finding.worth
         assert "generator" in found.unknown
-
-
-def test_signed_part_made_by_a_generative_model_is_no_generator():
-    kinds = {"created": "generator", "edited": "part", "placed": "part"}
-    for action, kind in kinds.items():
-        credentials = metadata_credentials.Credentials(
-            "untrusted", "", "", "", ((f"c2pa.{action}", TRAINED, ""),)
-        )
-        found = metadata._Found()
-        found.credentials(credentials)
-        value = f"{action}: made by a generative model"
-        assert [f.kind for f in found.findings if f.value == value] == [kind]
 
 
 # --- The verdict does not hear of it ---

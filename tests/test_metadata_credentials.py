@@ -45,6 +45,130 @@ def test_changed_after_signing(signed_jpeg):
         assert "generator" in found.unknown  # it must not vouch for anything
 
 
+def ingredients_say(data: bytes) -> list[tuple[str, str, str]]:
+    """Kind, what label and value of all that is neither of the signature nor of its own claim."""
+    rows = [(f.kind, f.label.rpartition(": ")[2], f.value) for f in metadata.read(data).findings]
+    return [row for row in rows if row[1] in ("came from", "contains", "made using")]
+
+
+MADE = "created: made by a generative model (An <b>agent</b>)"
+
+
+@pytest.mark.parametrize(
+    ("relation", "kind", "label"),
+    [
+        ("parentOf", "generator", "came from"),
+        ("componentOf", "part", "contains"),
+        ("inputTo", "part", "made using"),
+    ],
+)
+def test_what_a_file_was_made_from_is_read(signed_jpeg, relation, kind, label):
+    """An image from a generator that an ordinary program edited, or that became part of another."""
+    edited = signed.edit(encode(picture(), "JPEG"), "JPEG", (relation, signed_jpeg))
+    assert ingredients_say(edited) == [(kind, label, MADE)]
+    (finding,) = (each for each in metadata.read(edited).findings if each.value == MADE)
+    assert "The signer of this file says" in finding.worth
+    assert "anyone can sign under any name" in finding.worth
+    again = signed.edit(encode(picture(), "JPEG"), "JPEG", ("parentOf", edited))
+    assert (kind, label, MADE) in ingredients_say(again)
+
+
+def test_programs_of_what_a_file_was_made_from():
+    image = encode(picture(), "PNG")
+    for program, said_of_it in (("ChatGPT", ["a file written by ChatGPT 1.0"]), ("GIMP", [])):
+        parent = signed.sign(image, "PNG", "empty", program=program)
+        rows = ingredients_say(signed.edit(image, "PNG", ("parentOf", parent)))
+        assert [value for kind, _, value in rows if kind == "generator"] == said_of_it
+
+
+def test_part_that_a_generative_model_edited():
+    image = encode(picture(), "PNG")
+    edited = signed.edit(image, "PNG", ("parentOf", image), source="trainedAlgorithmicMedia")
+    found = said(edited)
+    assert found["part"] == ["edited: made by a generative model"]
+    assert "generator" not in found
+
+
+def test_what_did_not_hold_when_it_was_used_says_nothing(signed_jpeg):
+    image = encode(picture(), "JPEG")
+    changed = bytearray(signed_jpeg)
+    changed[-20] ^= 1
+    edited = signed.edit(image, "JPEG", ("parentOf", bytes(changed)))
+    assert ingredients_say(edited) == []
+    assert ingredients_say(signed.edit(image, "JPEG", ("parentOf", edited))) == []
+    # Nor what was made from a manifest that was changed within another file.
+    whole = signed.edit(image, "JPEG", ("parentOf", signed_jpeg))
+    within = bytearray(whole)
+    within[whole.find(b"trainedAlgo")] ^= 1
+    assert ingredients_say(bytes(within)) == []
+    assert ingredients_say(signed.edit(image, "JPEG", ("parentOf", bytes(within)))) == []
+    # The file itself was changed: nothing it says of others counts.
+    within = bytearray(whole)
+    within[-20] ^= 1
+    assert ingredients_say(bytes(within)) == []
+
+
+def manifests(**made_from: list[dict]) -> dict:
+    """A store whose first manifest is the file's; each bears its label as its program."""
+    return {
+        "validation_state": "Valid",
+        "active_manifest": next(iter(made_from)),
+        "manifests": {
+            label: {"claim_generator": label, "ingredients": ingredients}
+            for label, ingredients in made_from.items()
+        },
+    }
+
+
+def of(label: str, relation: str = "parentOf", **more: object) -> dict:
+    return {"active_manifest": label, "relationship": relation, **more}
+
+
+def lineage(store: dict) -> list[tuple[str, str]]:
+    found = metadata_credentials.summary(store)["manifests"]
+    return [(metadata_credentials.RELATIONS[at], program) for at, program, _ in found]
+
+
+def test_lineage_is_walked_once_and_the_closest_kin_counts():
+    circle = manifests(a=[of("b"), of("a"), of("none")], b=[of("a"), of("b", "inputTo"), {}])
+    assert lineage(circle) == [("", "a"), ("parentOf", "b")]
+    # "d" is a part of what the file came from; it is also, by another way, what it came from.
+    two_ways = manifests(a=[of("d", "inputTo"), of("b")], b=[of("c")], c=[of("d")], d=[])
+    assert lineage(two_ways)[-1] == ("parentOf", "d")
+    loosest = manifests(a=[of("b", "componentOf")], b=[of("c")], c=[of("d", "inputTo")], d=[])
+    assert [relation for relation, _ in lineage(loosest)[1:]] == ["componentOf"] * 2 + ["inputTo"]
+    for strange in ("siblingOf", None, ["parentOf"], ""):
+        assert lineage(manifests(a=[of("b", strange)], b=[])) == [("", "a")]
+
+
+def test_lineage_is_bounded():
+    long = manifests(**{f"m{i}": [of(f"m{i + 1}")] for i in range(1000)})
+    assert len(lineage(long)) == metadata_credentials.MAX_MANIFESTS
+    wide = manifests(a=[of("none")] * metadata_credentials.MAX_INGREDIENTS + [of("b")], b=[])
+    assert lineage(wide) == [("", "a")]
+
+
+def test_older_lists_of_what_was_checked():
+    def statuses(*codes: str) -> dict:
+        return manifests(a=[of("b", validation_status=[{"code": code} for code in codes])], b=[])
+
+    fine = statuses("claimSignature.validated", "signingCredential.untrusted")
+    assert lineage(fine) == [("", "a"), ("parentOf", "b")]
+    for code in ("assertion.dataHash.mismatch", "claimSignature.missing", "unheardOf"):
+        assert lineage(statuses("claimSignature.validated", code)) == [("", "a")], code
+
+
+def test_an_action_behind_many_that_tell_of_no_source_is_read():
+    actions = [{"action": "c2pa.edited"}] * 50
+    actions += [{"action": "c2pa.created", "digitalSourceType": "trainedAlgorithmicMedia"}]
+    store = manifests(a=[])
+    store["manifests"]["a"]["assertions"] = [
+        {"label": "c2pa.actions", "data": {"actions": actions}}
+    ]
+    ((_, _, found),) = metadata_credentials.summary(store)["manifests"]
+    assert found == [["c2pa.created", "trainedAlgorithmicMedia", ""]]
+
+
 def test_credentials_that_cannot_be_read(signed_jpeg):
     at = signed_jpeg.find(b"jumb")
     noise = random.Random(3).randbytes(200)
@@ -117,12 +241,17 @@ for attempt in (lambda: open("/dev/null"), socket.socket, lambda: bytes(2**30)):
     assert done.stdout.split() == ["OSError", "OSError", "MemoryError"], done.stderr
 
 
+GIVEN = '{"state": "trusted", "signer": "", "time": "", "manifests": [%s]}'
+
+
 @pytest.mark.parametrize(
     "body",
     [
         "import os; os.abort()",
         "import time; time.sleep(60)",
         "print('[]')",
+        f"print({GIVEN!r} % '[9, 0, []]')",
+        f"print({GIVEN!r} % '[0, 0, [[0, 0]]]')",
         "print('5')",
         "print('{')",
         "1 / 0",
