@@ -29,7 +29,8 @@ NOT_IN_TIME = (
 )
 # The questions that a file may answer.
 QUESTIONS = ("generator", "credentials", "camera", "date", "software")
-KINDS = ("generator", "part", *QUESTIONS[1:], "source", "location", "text", "unreadable")
+KINDS = ("generator", "part", "credentials", "broken", "camera", "date", "software", "source")
+KINDS += ("location", "text", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Metadata:
     def unknown(self) -> tuple[str, ...]:
         """Those of QUESTIONS that the file does not answer."""
         known = {finding.kind for finding in self.findings}
+        if "broken" in known:  # Content Credentials that are of no worth are there all the same
+            known.add("credentials")
         return tuple(question for question in QUESTIONS if question not in known)
 
     def as_dict(self) -> dict:
@@ -229,13 +232,14 @@ class _Found:
             self.unreadable("The Content Credentials are damaged, or of a kind not read here")
             return
         state, worth = STATES[found.state]
-        self.add("credentials", f"{label}: signature", state, worth)
-        self.add("credentials", f"{label}: signer", f"{found.signer} {found.time}", worth)
         # Only an intact signature lets them answer for more than themselves.
         intact = found.state in ("trusted", "untrusted")
+        own = "credentials" if intact else "broken"
+        self.add(own, f"{label}: signature", state, worth)
+        self.add(own, f"{label}: signer", f"{found.signer} {found.time}", worth)
         for manifest in found.manifests:
             for kind, what, value, about in _said(manifest):
-                kind = kind if intact else "credentials"
+                kind = kind if intact else own
                 of_it = " ".join(filter(None, (SAID.get(kind), about, worth)))
                 self.add(kind, f"{label}: {what}", value, of_it)
 

@@ -42,6 +42,8 @@ def test_changed_after_signing(signed_jpeg):
         found = metadata.read(bytes(changed))
         assert found.findings[0].value.startswith("Signed, but changed since")
         assert all("believe none of" in finding.worth for finding in found.findings)
+        assert {finding.kind for finding in found.findings} == {"broken"}
+        assert "credentials" not in found.unknown
         assert "generator" in found.unknown  # it must not vouch for anything
 
 

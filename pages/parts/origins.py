@@ -18,7 +18,8 @@ AGAIN = 30
 _ICONS = {
     "generator": "auto_awesome",
     "part": "auto_fix",
-    "credentials": "verified_user",
+    "credentials": "signature",  # no shield with a tick: no list says who is to be trusted
+    "broken": "gpp_maybe",
     "camera": "photo_camera",
     "date": "calendar_month",
     "software": "draw",
@@ -32,6 +33,7 @@ _NAMES = {
     "generator": "AI generator",
     "part": "AI editing",
     "credentials": "Content Credentials",
+    "broken": "Content Credentials (not valid)",
     "camera": "camera",
     "date": "date",
     "software": "software",

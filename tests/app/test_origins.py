@@ -1,6 +1,7 @@
 """The panel of what a file says about itself, run by AppTest."""
 
 import pytest
+import signed
 from encoders import chunk, encode, jpeg_with, picture
 from streamlit.testing.v1 import AppTest
 from written import A1111, jpeg_xmp, png, text_chunk, xmp
@@ -41,6 +42,19 @@ def test_a_stated_source_is_named_and_answers_nothing_else():
     assert app.expander[0].label.endswith("itself: stated source")
     assert [code.value for code in app.code] == ["taken by a digital camera"]
     assert "AI generator, Content Credentials, camera, date, software" in ours(app)
+
+
+def test_broken_signature_is_not_shown_as_if_it_held():
+    data = signed.sign(encode(picture(), "JPEG"), "JPEG")
+    app = show(data)
+    assert app.expander[0].label.endswith("itself: AI generator, Content Credentials")
+    assert "verified" not in ours(app)
+    changed = bytearray(data)
+    changed[-20] ^= 1
+    app = show(bytes(changed))
+    assert app.expander[0].label.endswith("itself: Content Credentials (not valid)")
+    assert ":material/gpp_maybe: **Content Credentials: signature**" in ours(app)
+    assert "verified" not in ours(app)
 
 
 def test_ai_in_editing_is_not_said_to_be_a_generator():
