@@ -211,15 +211,17 @@ class _Found:
             self.add("date", label, value)
 
     def program(self, label: str, value: str) -> None:
-        self.add(ai_kind(value) or "software", label, value)
+        self.add(ai_kind(value, program=True) or "software", label, value)
 
     def text(self, where: str, keyword: str, value: str) -> None:
         """A text of whatever content; ``keyword`` is its name in the file."""
         word = keyword.strip().lower()
         if label := trace(keyword, value):
             self.add("generator", label, gist(value))
-        elif word == "software" or (word in ("source", "title") and ai_kind(value)):
+        elif word == "software":
             self.program(f"Software ({where})", value)
+        elif word == "source" and (kind := ai_kind(value)):  # NovelAI's; else a camera, a place
+            self.add(kind, f"Source ({where})", value)
         elif word == "creation time":
             self.date(f"Created ({where})", value)
         elif value.strip() and not _NOT_SHOWN.match(word):
@@ -248,7 +250,7 @@ def _said(manifest: credentials.Manifest) -> Iterator[tuple[str, str, str, str]]
     """Kind of finding, label, value and what else its worth is, for what a manifest says."""
     what, about = KIN[manifest.relation]
     in_part = manifest.relation in ("componentOf", "inputTo")
-    kind = ai_kind(manifest.generator)
+    kind = ai_kind(manifest.generator, program=True)
     if not manifest.relation:
         yield kind or "credentials", "written by", manifest.generator, ""
     elif kind:

@@ -38,14 +38,18 @@ _PATTERNS = (
     (re.compile(r"\bJob ID: [0-9a-f]{8}-|\s--(?:v|niji|ar|stylize) [\d.:]+"), "Midjourney prompt"),
     (re.compile(r"\"AIGC\"|\"ContentProducer\""), _KEYWORDS["aigc"]),
 )
+# Names that nothing and nobody else has; for other words see _WHOLE.
 _NAMES = re.compile(
     r"\b(?:stable[ _-]?diffusion|sdxl|automatic1111|comfyui|invokeai|novelai|midjourney|fooocus"
     r"|swarmui|dall[·.e -]{1,3}\d?|adobe firefly|firefly (?:image|video)|openai|chatgpt|gpt-?image"
-    r"|gpt-?4o|google imagen|imagen \d|gemini|google ai|made with ai|flux[. -]?[12]|ideogram"
-    r"|leonardo[. ]ai|bing image creator|microsoft designer|draw things|stability ?ai|nightcafe"
-    r"|craiyon|dreamstudio|grok|recraft|seedream|jimeng|nano banana)(?![a-z])",
+    r"|gpt-?4o|google imagen|imagen \d|google[ -]gemini|google ai|made with ai|flux[. -]?[12]"
+    r"|ideogram|leonardo[. ]ai|bing image creator|microsoft designer|draw things|stability ?ai"
+    r"|nightcafe|craiyon|dreamstudio|recraft|seedream|jimeng|nano banana)(?![a-z])",
     re.IGNORECASE,
 )
+# Words that name people and things as well, where they, perhaps with a version, are the whole
+# name of a program.
+_WHOLE = re.compile(r"(?:gemini|grok)(?:[ /-]v?\d[\w. -]{0,30})?", re.IGNORECASE)
 # Credits that editing programs give themselves in photographs, too.
 _EDITED = re.compile(
     r"\b(?:edited|modified|enhanced) (?:with|using|by) (?:google |generative )?ai\b"
@@ -88,11 +92,16 @@ def source_type(address: str) -> tuple[str, str]:
     return SOURCE_TYPES.get(word.lower(), (_STATED, word))
 
 
-def ai_kind(name: str) -> str | None:
-    """Kind of finding for the name of a program, or a credit, if it says that AI was at work."""
-    if _EDITED.search(name[:500]):
+def ai_kind(name: str, program: bool = False) -> str | None:
+    """Kind of finding for a name or a credit, if it says that AI was at work.
+
+    Args:
+        program: the field is one for names of programs, so that a bare "Gemini" is one.
+    """
+    name = name[:500]
+    if _EDITED.search(name):
         return _PART
-    return _AI if _NAMES.search(name[:500]) else None
+    return _AI if _NAMES.search(name) or (program and _WHOLE.fullmatch(name.strip())) else None
 
 
 def trace(keyword: str, text: str) -> str | None:

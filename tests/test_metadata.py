@@ -73,6 +73,26 @@ def test_harmless_png_texts_are_no_generator():
     }
 
 
+@pytest.mark.parametrize(
+    ("keyword", "value", "kind"),
+    [
+        ("Title", "Gemini, the twins", "text"),
+        ("Title", "Midjourney and I", "text"),
+        ("Source", "Gemini", "text"),
+        ("Source", "Gemini South telescope", "text"),
+        ("Source", "Grok: a comic", "text"),
+        ("Software", "Gemini", "generator"),
+        ("Software", "gemini 2.5 Flash Image", "generator"),
+        ("Software", "Google Gemini", "generator"),
+        ("Software", "Grok", "generator"),
+        ("Software", "Gemini Astronomy Toolkit", "software"),
+        ("Software", "Grokker 2", "software"),
+    ],
+)
+def test_only_names_of_programs_claim_a_generator(keyword, value, kind):
+    assert list(said(png(text_chunk(keyword, value)))) == [kind]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-be", "utf-16-le", "ascii"])
 def test_settings_in_exif_comment(encoding):
     name = b"ASCII\0\0\0" if encoding == "ascii" else b"UNICODE\0"
@@ -116,6 +136,10 @@ def test_comfyui_workflow_in_the_camera_tags():
         (xmp('q:Credit="Edited with Google AI"'), {"part": ["Edited with Google AI"]}),
         (xmp('q:Credit="Apple Photos Clean Up"'), {"part": ["Apple Photos Clean Up"]}),
         (xmp('q:Credit="Jane Doe"'), {}),
+        (xmp('q:Credit="Gemini Doe"'), {}),
+        (xmp('q:Credit="Grok"'), {}),
+        (xmp('q:Make="Gemini" q:Model="XL"'), {"camera": ["Gemini XL"]}),
+        (xmp('q:CreatorTool="Gemini"'), {"generator": ["Gemini"]}),
         (xmp('q:GPSLatitude="48,8.2N"'), {"location": ["A location is stored"]}),
         (
             xmp("", f"<q:UserComment><rdf:Alt><rdf:li>{A1111}</rdf:li></rdf:Alt></q:UserComment>"),
