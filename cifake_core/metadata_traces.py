@@ -40,16 +40,23 @@ _PATTERNS = (
 )
 # Names that nothing and nobody else has; for other words see _WHOLE.
 _NAMES = re.compile(
-    r"\b(?:stable[ _-]?diffusion|sdxl|automatic1111|comfyui|invokeai|novelai|midjourney|fooocus"
-    r"|swarmui|dall[·.e -]{1,3}\d?|adobe firefly|firefly (?:image|video)|openai|chatgpt|gpt-?image"
-    r"|gpt-?4o|google imagen|imagen \d|google[ -]gemini|google ai|made with ai|flux[. -]?[12]"
-    r"|ideogram|leonardo[. ]ai|bing image creator|microsoft designer|draw things|stability ?ai"
-    r"|nightcafe|craiyon|dreamstudio|recraft|seedream|jimeng|nano banana)(?![a-z])",
+    r"\b(?:stable[ _-]?(?:diffusion|cascade)|sdxl|automatic1111|comfyui|invokeai|novelai|midjourney"
+    r"|fooocus|swarmui|dall[·.e -]{1,3}\d?|adobe firefly|firefly (?:image|video)|openai|chatgpt"
+    r"|gpt-?image|gpt-?4o|google (?:imagen|imagefx)|imagen \d|google[ -]gemini|google ai"
+    r"|made with ai|flux[. -]?[12]|ideogram[. ]ai|leonardo[. ]ai|bing image creator"
+    r"|microsoft designer|stability ?ai|nightcafe|craiyon|dreamstudio|recraft|seedream|jimeng"
+    r"|nano banana|xai grok|qwen[ _-]?image|kandinsky[ -]\d\.\d|tencent hunyuan"
+    r"|hunyuan[ _-]?(?:dit|image|video)|kling ?ai|krea[. ]ai|playground[ _-]v\d|runway ?ml"
+    r"|pixart[ _-]?(?:alpha|sigma|delta|\u03b1|\u03c3|\u03b4)|hugging ?face diffusers)(?![a-z])",
     re.IGNORECASE,
 )
 # Words that name people and things as well, where they, perhaps with a version, are the whole
-# name of a program.
-_WHOLE = re.compile(r"(?:gemini|grok)(?:[ /-]v?\d[\w. -]{0,30})?", re.IGNORECASE)
+# name of a program. PixArt is not among them: it makes sensors of cameras.
+_WHOLE = re.compile(
+    r"imagefx|(?:gemini|grok|sora|reve(?: image)?|kling|krea|hunyuan|kandinsky|diffusers|ideogram"
+    r"|draw things)(?:[ /-]v?\d[\w. -]{0,30})?",
+    re.IGNORECASE,
+)
 # Credits that editing programs give themselves in photographs, too.
 _EDITED = re.compile(
     r"\b(?:edited|modified|enhanced) (?:with|using|by) (?:google |generative )?ai\b"

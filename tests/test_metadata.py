@@ -179,8 +179,36 @@ def test_comments_of_jpeg_and_gif():
 def test_names_of_generators():
     for name in ("DALL·E 3", "ChatGPT", "FLUX.1-dev", "stable-diffusion.cpp", "Imagen 4"):
         assert ai_kind(name) == "generator", name
+    for name in ("Stable Cascade", "Qwen-Image-Edit", "Kandinsky 2.2", "PixArt-Σ", "PixArt-alpha"):
+        assert ai_kind(name) == "generator", name
+    for name in ("HunyuanDiT", "Kling AI", "krea.ai", "Playground v2.5", "runwayml", "Ideogram.ai"):
+        assert ai_kind(name) == "generator", name
     for name in ("Adobe Photoshop 26.1", "Canon Firefly", "imagen", "Dallas", "f.lux", "HDR+"):
-        assert ai_kind(name) is None, name
+        assert ai_kind(name, program=True) is None, name
+    for name in ("PixArt", "PixArt Imaging", "School playground", "Softdiffusers", "Reverie"):
+        assert ai_kind(name, program=True) is None, name
+    assert ai_kind("Kandinsky 1923") is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Sora", "Reve", "Reve Image 1.0", "Kling 2.1", "ImageFX", "Krea", "Hunyuan 3.0"),
+        *("Kandinsky 3", "diffusers 0.35.1", "Ideogram 3.0", "Draw Things"),
+    ],
+)
+def test_words_for_people_and_things_are_generators_only_where_programs_are_named(name):
+    assert said(png(text_chunk("Software", name))) == {"generator": [name]}
+    tags = Image.Exif()
+    tags[0x013B] = name  # the artist
+    assert said(encode(picture(), "JPEG", exif=tags.tobytes())) == {}
+    assert said(png(text_chunk("Author", name), text_chunk("Artist", name))) == {}
+    assert said(jpeg_with(jpeg_xmp(xmp(f'q:Credit="{name}" q:creator="{name}"')))) == {}
+    assert list(said(png(text_chunk("Source", name), text_chunk("Title", name)))) == ["text"]
+    assert list(said(png(text_chunk("Software", f"My {name}")))) == ["software"]
+
+
+def test_gist_of_a_workflow():
     assert gist('{"type": "a"}') == '{"type": "a"}'
     named = json.loads(COMFY)
     named["3"]["inputs"]["sampler_name"] = "dpmpp_2m"
