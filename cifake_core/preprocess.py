@@ -72,10 +72,18 @@ def size_notes(width: int, height: int, prepared: Prepared) -> list[str]:
     notes = []
     if width != height:
         share = side * side / (width * height)
+        percent = f"{share:.0%}"
+        if not 0.01 <= share <= 0.99:  # neither nothing of it nor all of it
+            percent = "less than 1%" if share < 0.01 else "more than 99%"
         notes.append(
-            f"Only the central {side}x{side} square was looked at, {share:.0%} of the picture."
+            f"Only the central {side}x{side} square was looked at, {percent} of the picture."
         )
-    if side > size:
+    if side > size and prepared.reduction**2 < 1.5:  # not yet two for one
+        notes.append(
+            f"This model was made for {size}x{size} images. Yours was reduced a little: each pixel "
+            "the model sees is mixed from neighbouring ones of yours."
+        )
+    elif side > size:
         notes.append(
             f"This model was made for {size}x{size} images. Yours was reduced "
             f"{prepared.reduction:.1f}-fold: each pixel the model sees is the average of about "
@@ -92,8 +100,17 @@ def size_notes(width: int, height: int, prepared: Prepared) -> list[str]:
 def size_doubt(prepared: Prepared) -> str:
     """Why an image that is not of the model's size gets no verdict."""
     size = prepared.pixels.shape[0]
+    if prepared.crop[2] == size:
+        why = (
+            "this one was cut to that size. Its pixels are untouched, but how the model does on "
+            "pieces of larger images was not measured, and its"
+        )
+    else:
+        why = (
+            "in others the fine texture that gives a generated image away is gone or invented, and "
+            "the model's"
+        )
     return (
-        f"Only images of exactly {size}x{size} pixels can be judged: in others the fine "
-        "texture that gives a generated image away is gone or invented, and the model's "
-        "probability is not to be relied on."
+        f"Only images of exactly {size}x{size} pixels can be judged: {why} probability is not to "
+        "be relied on."
     )

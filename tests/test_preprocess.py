@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cifake_core.preprocess import prepare, shrink
+from cifake_core.preprocess import prepare, shrink, size_doubt, size_notes
 
 
 def noise(height, width, seed=0):
@@ -71,3 +71,36 @@ def test_shrink_keeps_shape_and_small_images():
     assert shrink(small, 32) is small
     assert shrink(noise(100, 400), 40).shape == (10, 40, 3)
     assert shrink(noise(1, 5000), 100).shape == (1, 100, 3)
+
+
+def notes(height: int, width: int) -> str:
+    return " ".join(size_notes(width, height, prepare(noise(height, width), 32)))
+
+
+@pytest.mark.parametrize("shape", [(32, 33), (40, 32)])
+def test_a_cut_out_is_not_said_to_be_resampled(shape):
+    doubt = size_doubt(prepare(noise(*shape), 32))
+    assert "cut to that size. Its pixels are untouched" in doubt
+    assert "gone or invented" not in doubt
+    assert "reduced" not in notes(*shape)
+
+
+@pytest.mark.parametrize("shape", [(33, 33), (31, 31), (64, 32 * 9), (8, 32)])
+def test_a_resampled_image_hears_that_its_texture_is_not_its_own(shape):
+    doubt = size_doubt(prepare(noise(*shape), 32))
+    assert "gone or invented" in doubt
+    assert "cut to that size" not in doubt
+
+
+def test_a_small_reduction_is_not_told_in_numbers_that_say_nothing():
+    for side in (33, 39):
+        assert "reduced a little" in notes(side, side)
+        assert "-fold" not in notes(side, side)
+    assert "1.2-fold: each pixel the model sees is the average of about 2 of" in notes(40, 40)
+
+
+def test_shares_of_very_long_and_of_nearly_square_pictures():
+    assert "less than 1% of the picture" in notes(8, 2000)
+    assert ", 2% of the picture" in notes(8, 400)
+    assert ", 99% of the picture" in notes(99, 100)
+    assert "more than 99% of the picture" in notes(400, 401)
