@@ -23,7 +23,7 @@ class Batches:
         rows: which rows to train on.
 
     Raises:
-        ConfigError: a crop larger than the images.
+        ConfigError: a crop larger than the images, or a net for images of another size.
     """
 
     def __init__(
@@ -36,6 +36,9 @@ class Batches:
         size = min(images.shape[1:3])
         if any(phase.crop > size for phase in self.phases):
             raise ConfigError(f"crop must be at most {size}, the size of the images.")
+        for key in ("model_args", "export_args"):
+            if getattr(config, key).get("image_size", size) != size:
+                raise ConfigError(f"image_size in {key} must be {size}, the size of the images.")
         self._ends = np.cumsum([phase.epochs for phase in self.phases])
         self._epoch, self._order = -1, rows
 

@@ -23,10 +23,11 @@ def compile_model(config: Config, steps_per_epoch: int):
     crops = any(phase.crop for phase in config.phases())
     try:
         model = build(config.model, **config.model_args | ({"image_size": None} if crops else {}))
-    except TypeError as error:
-        if crops and "image_size" in str(error):
+    except (TypeError, ValueError) as error:
+        if crops and isinstance(error, TypeError) and "image_size" in str(error):
             raise ConfigError(f"{config.model} wants whole images, so it takes no crop.") from None
-        raise ConfigError(f"model_args do not fit {config.model}: {error}.") from None
+        said = str(error).partition("\n")[0].rstrip(". ")  # Keras says more below
+        raise ConfigError(f"model_args do not fit {config.model}: {said}.") from None
     rate = config.learning_rate
     if config.schedule == "one_cycle":
         cycles = [(p.learning_rate, p.epochs * steps_per_epoch) for p in config.phases()]

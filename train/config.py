@@ -17,6 +17,7 @@ CHOICES = {
     "optimizer": ("adamw", "adam"),
     "schedule": ("one_cycle", "constant"),
 }
+SEEDS = 2**32  # NumPy's generator, which Keras seeds along, takes no larger ones
 SMALLEST_CROP = 8  # pixels; less is nothing to pool
 AUGMENTATION = {
     "flip",
@@ -104,11 +105,12 @@ class Config:
             if not 0 <= getattr(self, key) <= 1:
                 raise ConfigError(f"{key} must lie between 0 and 1.")
         for key in (
-            "shift", "crop", "limit", "seed", "rotation", "plateau", "early_stopping", "mixup",
-            "cutmix",
+            "shift", "crop", "limit", "rotation", "plateau", "early_stopping", "mixup", "cutmix",
         ):  # fmt: skip
             if not 0 <= getattr(self, key) < math.inf:
                 raise ConfigError(f"{key} must be at least 0.")
+        if not 0 <= self.seed < SEEDS:
+            raise ConfigError(f"seed must be at least 0 and less than {SEEDS}.")
         if not (0 < self.learning_rate < math.inf and 0 <= self.weight_decay < math.inf):
             raise ConfigError("learning_rate must be more than 0, weight_decay at least 0.")
         if self.crop and self.crop < SMALLEST_CROP:

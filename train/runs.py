@@ -115,7 +115,10 @@ def load_run(run: Path, config: dict, arguments: dict) -> keras.Model:
     artifacts.load_all_weights(trained, run / artifacts.WEIGHTS)
     if arguments == config["model_args"]:
         return trained
-    model = build(config["model"], **arguments)
+    try:
+        model = build(config["model"], **arguments)
+    except (TypeError, ValueError):
+        raise ConfigError(f"export_args of {run} do not fit {config['model']}.") from None
     lists = [[(w.path, tuple(w.shape)) for w in m.weights] for m in (trained, model)]
     if lists[0] != lists[1]:
         raise ConfigError(f"export_args of {run} would need other weights than were trained.")

@@ -60,7 +60,7 @@ def build_lens(
             arXiv:1709.01507).
 
     Raises:
-        ValueError: fewer than one net.
+        ValueError: fewer than one net, or a stage without a width.
     """
     ideas = {"high_pass": high_pass, "anti_alias": anti_alias, "squeeze_excite": squeeze_excite}
     return residual_net("lens", image_size, widths, blocks, dropout, mirror, nets, **ideas)
@@ -72,6 +72,8 @@ def residual_net(
     """What :func:`build_lens` builds, under another name if need be."""
     if nets < 1:
         raise ValueError("nets must be at least 1")
+    if len(widths) != len(blocks) + 1:
+        raise ValueError("there must be one width more than blocks")
     image = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
     # float32 here whatever the policy: bfloat16 cannot hold 256 grey levels on [-1, 1].
     x = layers.Rescaling(1 / 127.5, offset=-1.0, dtype="float32", name="normalise")(image)

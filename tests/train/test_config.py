@@ -55,6 +55,7 @@ def test_lens_is_among_the_recipes():
         ("noise", 2),
         ("ema", 1.0),
         ("seed", -1),
+        ("seed", 2**32),
         ("limit", -1),
         ("shift", -1),
         ("crop", 7),

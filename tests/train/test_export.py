@@ -233,11 +233,12 @@ def test_a_model_without_cam_ships(places, data, monkeypatch):
     assert np.abs(engine.logits(IMAGES) - keras_logits(artifacts.load_keras(card))).max() <= 1e-3
 
 
-def test_export_arguments_that_need_other_weights_are_refused(places, data, finished):
+def test_export_arguments_that_do_not_fit_are_refused(places, data, finished):
     record = runs.read_run(finished, data)
-    arguments = record["config"]["model_args"] | {"widths": [8, 16, 24]}
-    with pytest.raises(ConfigError, match="other weights"):
-        runs.load_run(finished, record["config"], arguments)
+    for other, said in (({"widths": [8, 16, 24]}, "other weights"), ({"nets": 0}, "do not fit")):
+        arguments = record["config"]["model_args"] | other
+        with pytest.raises(ConfigError, match=said):
+            runs.load_run(finished, record["config"], arguments)
 
 
 def test_an_unfinished_run_is_not_shipped(places, data):
