@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib import import_module
 from pathlib import Path
 
@@ -50,14 +49,11 @@ def compile_model(config: Config, steps_per_epoch: int):
     return model
 
 
-def load_initial_weights(model, config: Config) -> str:
+def load_initial_weights(model, config: Config) -> None:
     """Put published weights into the layers of the backbone, found by name.
 
     A model without a backbone takes all of its weights, from a file of a run of the same shape.
     ``imagenet`` is fetched over the network, unless Keras has it from an earlier time.
-
-    Returns:
-        The SHA-256 of the file, or "" for weights that keras.applications fetched itself.
 
     Raises:
         ConfigError: the file does not fit the model, there is none, or none could be fetched.
@@ -93,4 +89,3 @@ def load_initial_weights(model, config: Config) -> str:
     for layer in donor.layers:
         if layer.weights:
             model.get_layer(layer.name).set_weights(layer.get_weights())
-    return "" if source == "imagenet" else hashlib.sha256(Path(source).read_bytes()).hexdigest()

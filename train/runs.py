@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import platform
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cifake_core import artifacts, dataset
-from cifake_core.errors import ConfigError
+from cifake_core.errors import ArtifactError, ConfigError
 from cifake_core.models import build
 from train import checkpoint
 from train.config import Config, from_mapping
@@ -28,6 +29,10 @@ PACKAGES = (
     "keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "opencv-python-headless"
 )  # fmt: skip
 
+# Settings that name weights, which lie elsewhere on another machine -> what records their SHA-256.
+NAMED = {"initial_weights": "initial_weights_sha256", "teacher": "teacher_weights_sha256"}
+NO_FILE = ("", "imagenet")
+
 REMARK = (
     "Validation while training is of the averaged weights with the running statistics that batch "
     "normalisation has of the raw ones, so it reads too low until the learning rate has fallen."
@@ -37,18 +42,11 @@ ON_CROPS = (
 )
 
 
-def open_run(
-    folder: Path,
-    config: Config,
-    recipe: str,
-    data_sha256: str,
-    initial_sha256: str = "",
-    step: int = 0,
-) -> None:
+def open_run(folder: Path, config: Config, recipe: str, data_sha256: str, step: int = 0) -> None:
     """Create the run folder, or make sure that it holds this very run or the first cycles of it.
 
-    Where it goes on after ``step`` steps at another commit or with other libraries, the record's
-    ``sittings`` say so.
+    What ``NAMED`` names may lie elsewhere than at first. Where the run goes on after ``step`` steps
+    at another commit or with other libraries, the record's ``sittings`` say so.
 
     Raises:
         ConfigError: the folder holds a run with other settings or on other data.
@@ -61,11 +59,20 @@ def open_run(
         "versions": {"python": platform.python_version(), **versions(PACKAGES)},
         "git_commit": _git_commit(),
     }
+    named = {of: sha256_of(key, settings[key]) for key, of in NAMED.items()}
     path = folder / "config.json"
     if path.is_file():
         before = json.loads(path.read_text())
         # A setting that is newer than the run has its default, which is how the run went.
         before["config"] = settings_of(before["config"])
+        for key, of in NAMED.items():
+            was, now = before["config"][key], settings[key]
+            if not is_same(was, now, before.get(of, ""), named[of]):
+                raise ConfigError(
+                    f"{folder} holds a run with other settings: its {key}, {was or 'none'}, is not "
+                    f"the same as {now or 'none'} here; choose another --run."
+                )
+            settings[key] = was
         cycles = before["config"].get("then", [])
         first = settings | {"then": settings["then"][: len(cycles)]}
         if before["config"] != first or before["data_sha256"] != data_sha256:
@@ -85,11 +92,35 @@ def open_run(
         "recipe": recipe,
         "config": settings,
         "data_sha256": data_sha256,
-        "initial_weights_sha256": initial_sha256,
+        **named,
         "validation_seed": dataset.VALIDATION_SEED,
         **here,
     }
     checkpoint.replace(path, json.dumps(record, indent=1).encode())
+
+
+def sha256_of(key: str, source: str) -> str:
+    """Of the weights that a setting of ``NAMED`` names; "" if they are not here."""
+    if source in NO_FILE:
+        return ""
+    path = Path(source)
+    if key == "teacher":
+        if not path.is_dir():
+            with suppress(ArtifactError):
+                return artifacts.read_card(source).weights_sha256 or ""
+        path /= artifacts.WEIGHTS
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def is_same(was: str, now: str, kept: str, found: str) -> bool:
+    """Whether two settings name the same weights, wherever they lie: by the SHA-256 that was kept
+    and the one found here, where one of those is "" by the last part of the path.
+    """
+    if kept and found:
+        return kept == found
+    if was in NO_FILE or now in NO_FILE:
+        return was == now
+    return Path(was).name == Path(now).name
 
 
 def read_run(run: Path, data: dataset.Dataset) -> dict[str, Any]:

@@ -100,12 +100,11 @@ def run(
     _distribute(config)
     model = compile_model(config, batches.steps_per_epoch)
     start = restore(folder, model)
-    origin = ""
     if config.initial_weights and not start:
-        origin = load_initial_weights(model, config)
+        load_initial_weights(model, config)
     given = teacher.answers(config.teacher, data, folder, _predict) if config.teacher else None
     # After what may refuse the settings.
-    open_run(folder, config, recipe, data.sha256, origin, start)
+    open_run(folder, config, recipe, data.sha256, start)
     if (folder / "result.json").is_file():
         print(f"{folder} is finished")
         return 0

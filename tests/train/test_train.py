@@ -8,11 +8,12 @@ import signal
 import time
 from pathlib import Path
 
+import made_up
 import numpy as np
 import pytest
 from runs import SMALL, Run, assert_same_result, checkpointed, finished, log, weights
 
-from cifake_core import dataset
+from cifake_core import artifacts, dataset
 from cifake_core.errors import ConfigError
 from train import checkpoint
 from train import runs as runs_module
@@ -168,6 +169,43 @@ def test_a_run_older_than_a_setting_goes_on_with_its_default(whole, tiny_cifake,
     open_run(folder, config, "", sha256)
     with pytest.raises(ConfigError, match="other settings"):
         open_run(folder, dataclasses.replace(config, mixup=0.2), "", sha256)
+
+
+@pytest.mark.parametrize("key", ["initial_weights", "teacher"])
+def test_weights_and_a_teacher_may_lie_elsewhere_but_must_be_the_same(tmp_path, key):
+    def config(source: Path):
+        return dataclasses.replace(load_recipe(str(SMALL)), **{key: str(source)})
+
+    def written(place: str, content: bytes) -> Path:
+        path = tmp_path / place / artifacts.WEIGHTS
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+        return path.parent if key == "teacher" else path
+
+    first = written("here/one", b"weights")
+    open_run(folder := tmp_path / "run", config(first), "", "data")
+    before = json.loads((folder / "config.json").read_text())
+    (folder / "result.json").write_text("{}")
+    open_run(folder, config(written("there/other", b"weights")), "", "data")
+    open_run(folder, config(tmp_path / "gone" / first.name), "", "data")
+    assert json.loads((folder / "config.json").read_text()) == before
+    assert (folder / "result.json").exists(), "it is still finished"
+    for wrong in (written("there/one", b"others"), tmp_path / "gone" / "two.h5", "", "imagenet"):
+        with pytest.raises(ConfigError, match=f"other settings: its {key}, {first}, is not the"):
+            open_run(folder, config(wrong), "", "data")
+
+
+def test_a_teacher_that_ships_is_known_by_its_weights(tmp_path, monkeypatch):
+    config = dataclasses.replace(load_recipe(str(SMALL)), teacher="lens")
+    open_run(tmp_path, config, "", "data")
+    open_run(tmp_path, config, "", "data")
+    monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path / "models"))
+    made_up.card(tmp_path / "models", "lens")
+    open_run(tmp_path, config, "", "data")
+    path = tmp_path / "models" / "lens" / artifacts.CARD
+    path.write_text(path.read_text().replace(artifacts.read_card("lens").weights_sha256, "0" * 64))
+    with pytest.raises(ConfigError, match="its teacher, lens, is not the same as lens here"):
+        open_run(tmp_path, config, "", "data")
 
 
 def test_loss_that_is_not_a_number_stops_the_run(tiny_cifake, tmp_path):
