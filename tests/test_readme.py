@@ -58,6 +58,14 @@ def test_every_model_has_its_rows_and_its_column():
     assert rows[0].startswith("| number of images | ")
 
 
+def test_the_text_names_no_other_number_of_images_under_stress_than_the_evidence():
+    measured = {
+        row["n"] for name in artifacts.available() for row in report.of_model(name)["stress"]
+    }
+    named = {int(n) for n in re.findall(r"--stress-images (\d+)", "".join(TEXTS.values()))}
+    assert named == measured - {20_000}
+
+
 def test_a_changed_figure_changes_the_text(evidence):
     def worse(content):
         content["stress"][4]["accuracy"] = 0.12345

@@ -131,3 +131,14 @@ def test_a_recipe_expects_what_its_ablation_found(name):
     assert row["command"] == f"python -m train.train --recipe {name}"
     assert row["flip"] == ("mirror average" in expected(name))
     assert_written(re.findall(r"([\d.]+)%", expected(name)), [row["validation_accuracy"]])
+
+
+def test_lens_takes_as_long_as_its_recipe_says():
+    """By the rates of the second net that ships, which is of this recipe; without validation."""
+    curve = json.loads((EVIDENCE / "lens_training.json").read_text())["metrics"]
+    rows, before, seconds = [row for row in curve if row["net"] == 2], 0, 0.0
+    for row in rows:
+        images = (row["step"] - before) * load_recipe("lens").batch_size
+        seconds, before = seconds + images / row["images_per_s"], row["step"]
+    (said,) = re.findall(r"^([\d.]+) hours on two CPU cores", read_recipe("lens")["about"]["cost"])
+    assert float(said) == pytest.approx(seconds / 3600, abs=0.05)
