@@ -179,7 +179,7 @@ def test_ablations_are_a_table_with_their_commands(evidence):
         "stress_accuracy": {"JPEG 40": 0.9, "noise 0.10": 0.8},
     }
     (evidence / "ablations.json").write_text(json.dumps({"n": 10_000, "rows": [row]}))
-    header, rule, line, _, note = report.ablations()
+    header, rule, line, _, note, _, known = report.ablations()
     # Wilson's interval of 9,876 in 10,000.
     assert note.endswith("accuracy, 98.77%, is 98.52% to 98.96%, those of lower ones are wider.")
     assert header.count("|") == rule.count("|") == line.count("|")
@@ -187,6 +187,17 @@ def test_ablations_are_a_table_with_their_commands(evidence):
         "| no noise | 2 (seeds 1, 2) | 98.77% | 0.9988 | 90.00% | 80.00% "
         "| `python -m train.train --recipe lens --set noise=0.0` |"
     )
+    assert known.endswith("so without: all rows.")
+    hashes = {"weights_sha256": ["a", "b"], "data_sha256": "c"}
+    new = row | {"what": "new", "n": 400, "validation_accuracy": 0.99} | hashes
+    edit(evidence / "ablations.json", lambda content: content["rows"].append(new))
+    *_, note, _, known = report.ablations()
+    # Wilson's interval of 396 in 400.
+    assert note.startswith("Each on 400 or 10,000 images: ")
+    assert note.endswith("99.00%, is 97.46% to 99.61%.")
+    assert known.endswith("so without: no noise.")
+    edit(evidence / "ablations.json", lambda content: content["rows"].pop(0))
+    assert report.ablations()[-1] == "The evidence has the SHA-256 of each row's weights and data."
 
 
 def test_commands_exist():

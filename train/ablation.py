@@ -52,14 +52,15 @@ def main(argv: list[str] | None = None) -> int:
             data = dataset.load(args.data, show)
         if args.model:
             card = artifacts.read_card(args.model)
-            members, ships = [(card.raw["training"], artifacts.load_engine(card))], card.calibration
+            record = card.raw["training"] | {"weights_sha256": card.weights_sha256}
+            members, ships = [(record, artifacts.load_engine(card))], card.calibration
         else:
             members, ships = [opened(run, data) for run in args.runs], None
         rows = measure(args.what, members, data, args.flip, args.command or "", ships)
     except CifakeLensError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    keep(rows, len(dataset.validation_indices(data.train)))
+    keep(rows)
     for row in rows:
         stress = ", ".join(
             f"{label} {value:.2%}" for label, value in row["stress_accuracy"].items()
@@ -69,8 +70,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def opened(run: Path, data: dataset.Dataset) -> tuple[dict[str, Any], Engine]:
-    """A finished run's record, and its net as it was trained, without ``export_args``."""
+    """A finished run's record with the hash of its weights, and its net as it was trained, without
+    ``export_args``.
+    """
     record = read_run(run, data)
+    record["weights_sha256"] = artifacts.file_record(run / artifacts.WEIGHTS)["sha256"]
     config = record["config"]
     return record, Engine(to_onnx(load_run(run, config, config["model_args"])))
 
@@ -117,6 +121,9 @@ def measure(
                 "command": trained_by,
                 "seeds": seeds,
                 "flip": averaged,
+                "n": len(rows),
+                "weights_sha256": [record["weights_sha256"] for record in records],
+                "data_sha256": data.sha256,
                 "calibration": "as shipped" if calibration else "fitted to unchanged images",
                 "validation_accuracy": _mean(found, "accuracy"),
                 "validation_accuracy_each": [f["accuracy"] for f in found],
@@ -175,13 +182,16 @@ def command(record: dict[str, Any]) -> str:
     return shlex.join(parts)
 
 
-def keep(rows: list[dict[str, Any]], count: int) -> None:
-    """Write rows of ``count`` images into the evidence; each replaces the one of the same name."""
-    path = evidence_dir() / FILE
-    kept = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
+def keep(rows: list[dict[str, Any]]) -> None:
+    """Write rows into the evidence; each replaces the one of the same name.
+
+    The file's own ``n`` is that of rows older than theirs, and stays.
+    """
+    path, found = evidence_dir() / FILE, {"command": "python -m train.ablation --what WHAT"}
+    found |= json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"rows": []}
     new = {row["what"]: row for row in rows}
-    table = [new.pop(row["what"], row) for row in kept] + [r for r in rows if r["what"] in new]
-    write_json(path, {"command": "python -m train.ablation --what WHAT", "n": count, "rows": table})
+    table = [new.pop(r["what"], r) for r in found["rows"]] + [r for r in rows if r["what"] in new]
+    write_json(path, found | {"rows": table})
 
 
 def _mean(found: list[dict[str, float]], key: str) -> float:

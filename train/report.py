@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 
-from cifake_core import artifacts, curves, metrics
+from cifake_core import artifacts, curves
 from cifake_core.artifacts import ASSETS
 from cifake_core.catalogue import aurocs, is_of, rate, right_of_answers, span
 from cifake_core.errors import CifakeLensError, ConfigError
@@ -287,14 +287,7 @@ def ablations() -> list[str]:
             f"| {row['validation_accuracy']:.2%} | {row['validation_auroc']:.4f} | {hard} "
             f"| `{row['command']}` |"
         )
-    best = max(row["validation_accuracy"] for row in table["rows"])
-    low, high = metrics.wilson_interval(round(best * table["n"]), table["n"])
-    return [
-        *rows,
-        "",
-        f"Each on {table['n']:,} images: the 95% interval of the best accuracy, {best:.2%}, is "
-        f"{low:.2%} to {high:.2%}, those of lower ones are wider.",
-    ]
+    return [*rows, "", say.counted(table), "", say.identified(table["rows"])]
 
 
 def timings() -> list[str]:

@@ -112,6 +112,29 @@ def goals(name: str, stress: list[dict], command: str) -> list[str]:
     return lines
 
 
+def counted(table: dict) -> str:
+    """On how many images the rows of the ablations are, and how sure the best of them is."""
+    counts = {row["what"]: row.get("n", table.get("n")) for row in table["rows"]}
+    best = max(table["rows"], key=lambda row: row["validation_accuracy"])
+    accuracy, n = best["validation_accuracy"], counts[best["what"]]
+    low, high = metrics.wilson_interval(round(accuracy * n), n)
+    different = sorted(set(counts.values()))
+    return (
+        f"Each on {' or '.join(f'{count:,}' for count in different)} images: the 95% interval of "
+        f"the best accuracy, {accuracy:.2%}, is {low:.2%} to {high:.2%}"
+        f"{', those of lower ones are wider' if len(different) == 1 else ''}."
+    )
+
+
+def identified(rows: list[dict]) -> str:
+    """Which rows of the ablations do not say of which weights and data they are."""
+    lack = [row["what"] for row in rows if not {"weights_sha256", "data_sha256"} <= row.keys()]
+    if not lack:
+        return "The evidence has the SHA-256 of each row's weights and data."
+    which = "all rows" if len(lack) == len(rows) else "; ".join(lack)
+    return f"Measured before the SHA-256 of weights and data were kept, so without: {which}."
+
+
 def reach(interval: tuple[float, float]) -> float:
     """How far an interval reaches to either side of its middle."""
     return (interval[1] - interval[0]) / 2

@@ -286,8 +286,10 @@ def show_ablations() -> None:
         hide_index=True,
         alt="Variants of training: accuracy on validation images, unchanged and changed",
     )
+    counts = {n for r in rows if is_a(n := r.get("n", found.get("n")), int)}
     st.caption(
-        f"Stages and variants of training, on {said(found.get('n'), ',')} validation images, "
+        "Stages and variants of training, on "
+        f"{' or '.join(f'{n:,}' for n in sorted(counts)) or '–'} validation images, "
         "unchanged and changed. Where there was one run, a few tenths of a point mean nothing, and "
         "two epochs are too short to say what an idea brings at the end of a long run. All were "
         "calibrated on these very images (the one that ships on damaged copies), so they are a "

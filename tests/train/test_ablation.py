@@ -54,6 +54,7 @@ def record(seed=1, **changes):
         "recipe": "lens",
         "config": json.loads(json.dumps(config)),
         "git_commit": "0123456789abcdef",
+        "weights_sha256": f"weights of seed {seed}",
     }
 
 
@@ -61,7 +62,10 @@ def test_a_run_becomes_a_row_and_the_same_again_replaces_it(evidence, finished, 
     options = ["--run", str(finished), "--data", str(data.root), "--flip"]
     assert ablation.main(["--what", "small", *options]) == 0
     table = json.loads(evidence.read_text())
-    assert table["n"] == len(dataset.validation_indices(data.train))
+    of_weights = artifacts.file_record(finished / artifacts.WEIGHTS)["sha256"]
+    for row in table["rows"]:
+        assert row["n"] == len(dataset.validation_indices(data.train))
+        assert (row["weights_sha256"], row["data_sha256"]) == ([of_weights], data.sha256)
     assert [row["what"] for row in table["rows"]] == ["small", "small, flip-averaged"]
     plain = table["rows"][0]
     assert plain["seeds"] == [1]
@@ -75,6 +79,18 @@ def test_a_run_becomes_a_row_and_the_same_again_replaces_it(evidence, finished, 
     again = json.loads(evidence.read_text())
     assert len(again["rows"]) == 4
     assert again["rows"][:2] == table["rows"]
+
+
+def test_older_rows_keep_their_number_of_images_and_get_no_hash(evidence):
+    old = {"what": "old", "validation_accuracy": 0.9}
+    evidence.parent.mkdir()
+    evidence.write_text(json.dumps({"command": "c", "n": 400, "rows": [old]}))
+    ablation.keep([{"what": "new", "n": 40}])
+    assert json.loads(evidence.read_text()) == {
+        "command": "c",
+        "n": 400,
+        "rows": [old, {"what": "new", "n": 40}],
+    }
 
 
 def test_command_makes_the_same_settings_again(finished):
@@ -131,6 +147,7 @@ def test_rows_hold_means_over_seeds_on_validation_alone(data):
     members = [(record(seed=1), Oracle(0)), (record(seed=2), Oracle(4))]
     (row,) = ablation.measure("two", members, Blind(), flip=False)
     assert row["seeds"] == [1, 2]
+    assert row["weights_sha256"] == ["weights of seed 1", "weights of seed 2"]
     assert row["validation_accuracy_each"] == [1, 1 - 4 / count]
     assert row["validation_accuracy"] == pytest.approx(1 - 2 / count)
     worse = metrics.auroc(-Oracle(4).logits(rows), is_fake)
@@ -194,6 +211,7 @@ def test_a_shipped_model_has_a_row_too(evidence, data, monkeypatch):
     assert ablation.main(options) == 0
     (row,) = json.loads(evidence.read_text())["rows"]
     assert row["validation_accuracy"] == 1
+    assert row["weights_sha256"] == [artifacts.read_card("paper_cnn").weights_sha256]
     assert row["seeds"] == [artifacts.read_card("paper_cnn").raw["training"]["config"]["seed"]]
     assert row["command"].startswith("python -m train.train --recipe paper_cnn")
 
