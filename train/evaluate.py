@@ -19,7 +19,7 @@ import numpy as np
 
 from cifake_core import artifacts, dataset, metrics
 from cifake_core.calibration import UNCALIBRATED, Calibration
-from cifake_core.catalogue import is_of
+from cifake_core.catalogue import dig, is_of
 from cifake_core.domain import SIGNALS, Gate
 from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
@@ -97,8 +97,16 @@ def evaluate(
     Returns:
         The evidence: cost, figures on all 20,000 and on the leak-free test images, abstention,
         the same with tiny changes tried, stress, and the logits with the labels they belong to.
+
+    Raises:
+        ConfigError: by its card the model was trained on other data, or ``stress_images`` are of
+            one kind.
     """
     card = artifacts.read_card(name)
+    if dig(card.raw, "training", "data_sha256") not in (None, data.sha256):
+        raise ConfigError(
+            f"{name} was trained on other data than the set found here, so it is not measured."
+        )
     engine = artifacts.load_engine(card)
     test, calibration = data.test, card.calibration
     logits, is_fake = predict(engine, test.images), test.labels == FAKE

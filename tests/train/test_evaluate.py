@@ -254,6 +254,19 @@ def test_rows_under_stress_are_kept_until_something_is_other(places, trained, da
     assert len(calls) == 4
 
 
+def test_other_data_than_the_card_names_are_refused(places, trained, data, capsys):
+    evaluate.export("tiny", trained, data)
+    path = artifacts.models_dir() / "tiny" / artifacts.CARD
+    before = json.loads(path.read_text())
+    for sha256, status in (("0" * 64, 1), (None, 0)):
+        card = before | {"training": before["training"] | {"data_sha256": sha256}}
+        path.write_text(json.dumps(card))
+        options = ["--model", "tiny", "--data", str(data.root), "--stress-images", "30"]
+        assert evaluate.main(options) == status
+        assert (places / "evidence" / "tiny.json").exists() == (status == 0)
+    assert "tiny was trained on other data than the set" in capsys.readouterr().err
+
+
 def test_a_run_is_for_one_model():
     for options in (["--all"], ["--model", "a", "--model", "b"]):
         with pytest.raises(SystemExit):
