@@ -51,6 +51,11 @@ def is_of(card: Card, found: Any, gate: bool = True) -> bool:
     return card.weights_sha256 is not None and all(dig(found, k) == v for k, v in keys.items())
 
 
+def is_curve_of(card: Card, found: Any) -> bool:
+    """Whether a training curve is of this card's weights; an older one does not say."""
+    return dig(found, "weights_sha256") in (None, card.weights_sha256)
+
+
 def right_of_answers(row: dict[str, Any], nothing: str) -> str:
     """How many answers of a changed image's row by ``train.outside`` were right, or ``nothing``."""
     if row["right_of_sure"] is None:

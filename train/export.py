@@ -133,10 +133,9 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
         "versions": {"python": platform.python_version(), **versions(VERSIONS)},
     }
     write_json(folder / artifacts.CARD, card)
-    write_json(
-        evidence_dir() / f"{name}_training.json",
-        {"name": name, "remark": remark(record), "metrics": curve},
-    )
+    history = {"name": name, "weights_sha256": artifacts.read_card(name).weights_sha256}
+    history |= {"remark": remark(record), "metrics": curve}
+    write_json(evidence_dir() / f"{name}_training.json", history)
     keep_split(data)
 
 

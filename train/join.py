@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cifake_core import artifacts, dataset
+from cifake_core.catalogue import is_curve_of
 from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.models import build
 from cifake_core.progress import progress_bar
@@ -147,7 +148,8 @@ def _opened(part: str, data: dataset.Dataset) -> tuple[dict[str, Any], keras.Mod
     if record["data_sha256"] != data.sha256:
         raise ConfigError(f"{name} was trained on other data than the set found here.")
     path = evidence_dir() / f"{name}_training.json"
-    curve = json.loads(path.read_text(encoding="utf-8"))["metrics"] if path.is_file() else []
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    curve = kept.get("metrics", []) if is_curve_of(card, kept) else []
     if colon:
         record = _record_of_net(name, number, record)
         curve = [entry for entry in curve if entry.get("net") == int(number)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from cifake_core.artifacts import is_a
-from cifake_core.catalogue import dig
+from cifake_core.catalogue import dig, is_curve_of
 from cifake_core.labels import CLASSES, LABELS
 from pages.parts import evidence, plots
 from pages.parts.evidence import Measured
@@ -188,13 +188,19 @@ def price(m: Measured, key: str) -> tuple[float, float, tuple[float, float]] | N
 
 def show_training(models: Models) -> None:
     names = in_order()
+    others = [m.name for m in models if not is_curve_of(m.card, m.training)]
+    models = [m for m in models if m.name not in others]
     found = {m.name: rows for m in models if (rows := evidence.rows(m.training, "metrics"))}
-    if lack := [m.name for m in models if m.name not in found]:
-        st.info(
-            f"The training curve of {', '.join(lack)} was not kept. Training it again and "
-            f"`python -m train.evaluate --model {lack[0]} --run FOLDER` would.",
-            icon=":material/info:",
-        )
+    for lack, why in (
+        ([m.name for m in models if m.name not in found], "was not kept"),
+        (others, "is of other weights than those here, so it is not shown"),
+    ):
+        if lack:
+            st.info(
+                f"The training curve of {', '.join(lack)} {why}. Training it again and "
+                f"`python -m train.evaluate --model {lack[0]} --run FOLDER` would keep one.",
+                icon=":material/info:",
+            )
     if not found:
         return
     for key, words, caption in (

@@ -252,6 +252,18 @@ def test_missing_training_curve_is_a_sentence(start, three):
     assert "lens: Stopped early." not in words(app)
 
 
+@pytest.mark.parametrize(("other", "shown"), [("0" * 64, False), (5, False), ("", True)])
+def test_a_training_curve_of_other_weights_is_not_shown(start, three, other, shown):
+    own = json.loads((three[0] / "lens" / "card.json").read_text())["files"]["model.weights.h5"]
+    change(three[1], "lens_training", lambda t: t.update(weights_sha256=other or own["sha256"]))
+    change(three[1], "lens_training", lambda t: t.update(remark="Only of lens."))
+    app = look(start(*three), "Training")
+    said = "The training curve of lens is of other weights than those here, so it is not shown."
+    assert (said in words(app)) is ("Only of lens." not in words(app)) is not shown
+    drawn = {trace["name"] for chart in charts(app) for trace in chart["data"]}
+    assert drawn == set(THREE) - (set() if shown else {"lens"})
+
+
 def test_ablations_are_shown_where_they_were_measured(start, three):
     assert len(look(start(*three), "Training").table) == 2
     row = {

@@ -72,6 +72,7 @@ def test_a_pair_ships_like_any_run_and_says_what_it_is_made_of(pair, finished, d
     assert runs.seeds_of(training) == [1, 7]
     assert cells.runs([runs.seeds_of(training)]) == "1 (seeds 1 and 7, joined)"
     assert {row["net"] for row in curve["metrics"]} == {1, 2}
+    assert curve["weights_sha256"] == card.weights_sha256
     assert "2 nets" in curve["remark"]
 
 
@@ -80,6 +81,12 @@ def test_a_model_that_ships_may_be_a_part(finished, other, data, tmp_path):
         export.export("first", finished, data)
         join.join(["first", str(other)], tmp_path / "pair", data)
         rounded = artifacts.load_keras(artifacts.read_card("first"))
+        path = export.evidence_dir() / "first_training.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"weights_sha256": "other"}))
+        join.join(["first", str(other)], tmp_path / "again", data)
+    for folder, nets in (("pair", {1, 2}), ("again", {2})):  # no curve of other weights
+        curve = (tmp_path / folder / "metrics.jsonl").read_text().splitlines()
+        assert {json.loads(line)["net"] for line in curve} == nets
     mirrored = (logits(rounded, IMAGES) + logits(rounded, IMAGES[:, :, ::-1])) / 2
     first = plain(finished)
     first.set_weights(rounded.get_weights())
