@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cifake_core.models import BUILDERS, build, target_layer
+from cifake_core.models import BUILDERS, PENALISED, build, target_layer
 
 PARAMETERS = {
     "lens": 473_569,
@@ -55,6 +55,10 @@ def test_shapes_parameters_and_a_raw_logit(name, models, images):
 def test_target_layer_has_positions_enough_for_a_heatmap(name, models):
     _, height, width, _ = models[name].get_layer(target_layer(name)).output.shape
     assert min(height, width) >= 8
+
+
+def test_models_with_a_penalty_in_their_loss_are_known(models):
+    assert [name for name, model in models.items() if model.losses] == list(PENALISED)
 
 
 def layers_of(model, kind: str) -> list:

@@ -21,6 +21,8 @@ BUILDERS = {
     "mobilenet_v2": "cifake_core.models.mobilenet_v2:build_mobilenet_v2",
     "resnet50": "cifake_core.models.resnet50:build_resnet50",
 }
+# Those whose loss in training holds a penalty on large weights (L2).
+PENALISED = ("aireal_cnn",)
 # Layers of keras.applications keep their names, so that published weights fit.
 _TARGET_LAYERS = {"mobilenet_v2": "block_12_add", "resnet50": "conv2_block3_out"}
 

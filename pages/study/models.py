@@ -9,6 +9,7 @@ from cifake_core.artifacts import Card
 from cifake_core.catalogue import dig
 from pages.parts import evidence
 from pages.parts import model_limits as limits
+from pages.parts import model_training as training
 from pages.parts import model_trials as trials
 from pages.parts import model_views as views
 from pages.parts.evidence import Measured
@@ -23,7 +24,7 @@ VIEWS = {
     "Stress": trials.show_stress,
     "Classes": trials.show_classes,
     "Cost": trials.show_cost,
-    "Training": trials.show_training,
+    "Training": training.show_training,
 }
 
 
@@ -170,7 +171,7 @@ else:
     )
     VIEWS[view](models)
     if view == "Training":
-        trials.show_ablations()
+        training.show_ablations()
 with st.expander("How to read this"):
     st.markdown(
         """

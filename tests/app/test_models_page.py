@@ -264,6 +264,26 @@ def test_a_training_curve_of_other_weights_is_not_shown(start, three, other, sho
     assert drawn == set(THREE) - (set() if shown else {"lens"})
 
 
+def test_what_the_losses_and_the_epochs_of_models_are_of(start, three):
+    text = words(look(start(), "Training"))
+    assert "that of aireal_cnn holds a penalty on large weights, too." in text
+    assert "that of lens is of images of which many were damaged" in text
+    axis = "epochs (times the training images{} were seen)"
+    assert {axis_of(chart) for chart in charts(look(start(*three), "Training"))} == {
+        axis.format("")
+    }
+    path = three[0] / "lens" / "card.json"
+    card = json.loads(path.read_text())
+    card["training"]["parts"][0]["config"]["then"][0]["crop"] = 16
+    path.write_text(json.dumps(card))
+    cut = axis.format(", or squares cut from them,")
+    assert {axis_of(chart) for chart in charts(look(start(*three), "Training"))} == {cut}
+
+
+def axis_of(chart: dict) -> str:
+    return chart["layout"]["xaxis"]["title"]["text"]
+
+
 def test_ablations_are_shown_where_they_were_measured(start, three):
     assert len(look(start(*three), "Training").table) == 2
     row = {
@@ -279,6 +299,7 @@ def test_ablations_are_shown_where_they_were_measured(start, three):
     shown = app.table[2].value.iloc[0].to_dict()
     assert shown == {"what": "no blur", "accuracy": "95.12%", "JPEG 40": "90.00%", "runs": "2"}
     assert "on 400 or 10,000 validation images" in words(app)
+    assert "Crops are squares of so many pixels" in words(app)
     assert app.code[0].value.splitlines()[0] == row["command"]
 
 
