@@ -51,6 +51,19 @@ def is_of(card: Card, found: Any, gate: bool = True) -> bool:
     return card.weights_sha256 is not None and all(dig(found, k) == v for k, v in keys.items())
 
 
+def size(card: Card) -> int | None:
+    """Bytes of all files that a model ships with: weights, graph and gate."""
+    sizes = [record.get("bytes") for record in card.raw["files"].values()]
+    return sum(sizes) if sizes and None not in sizes else None
+
+
+def runs(seeds: list[int | list[int]]) -> str:
+    """How many, and their seeds, which are names and no counts; a list's nets were joined."""
+    if len(seeds) == 1 and isinstance(seeds[0], list):
+        return f"1 (seeds {' and '.join(map(str, seeds[0]))}, joined)"
+    return f"{len(seeds)} (seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))})"
+
+
 def is_curve_of(card: Card, found: Any) -> bool:
     """Whether a training curve is of this card's weights; an older one does not say."""
     return dig(found, "weights_sha256") in (None, card.weights_sha256)

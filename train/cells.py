@@ -64,13 +64,6 @@ def left(row: dict | None) -> str:
     return f"{found['mean']:.2f} ({low:.2f} to {high:.2f}), {said}, n = {count}{row['n']}"
 
 
-def runs(seeds: list[int | list[int]]) -> str:
-    """How many, and their seeds, which are names and no counts; a list's nets were joined."""
-    if len(seeds) == 1 and isinstance(seeds[0], list):
-        return f"1 (seeds {' and '.join(map(str, seeds[0]))}, joined)"
-    return f"{len(seeds)} (seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))})"
-
-
 def share(value: float | None) -> str:
     return "none" if value is None else f"{value:.2%}"
 

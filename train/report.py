@@ -12,7 +12,7 @@ import sys
 
 from cifake_core import artifacts, curves
 from cifake_core.artifacts import ASSETS
-from cifake_core.catalogue import aurocs, is_of, rate, right_of_answers, span
+from cifake_core.catalogue import aurocs, is_of, rate, right_of_answers, runs, span
 from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.explain import METHOD_WORDS
 from train import cells as cell
@@ -98,7 +98,7 @@ def results() -> list[str]:
                 f"| {figures['fake']['f1']:.4f} / {figures['real']['f1']:.4f} "
                 f"| {figures['ece']:.4f} / {of_p_fake:.4f} | {answers['answered_share']:.1%} "
                 f"| {cell.share(answers['accuracy_answered'])} "
-                f"| {cell.runs(evidence['seeds'])} |"
+                f"| {runs(evidence['seeds'])} |"
             )
     return rows
 
@@ -283,7 +283,7 @@ def ablations() -> list[str]:
     for row in table["rows"]:
         hard = " | ".join(f"{row['stress_accuracy'][label]:.2%}" for label in labels)
         rows.append(
-            f"| {row['what']} | {cell.runs(row['seeds'])} "
+            f"| {row['what']} | {runs(row['seeds'])} "
             f"| {row['validation_accuracy']:.2%} | {row['validation_auroc']:.4f} | {hard} "
             f"| `{row['command']}` |"
         )

@@ -21,7 +21,8 @@ def add_to(commands) -> None:
         "models",
         help="list the models with their measured figures",
         description="Figures are of CIFAKE's test split, after calibration; leak-free leaves out "
-        "the test images that are also in train. Exit status: 0 all cards were read, 1 some were "
+        "the test images that are also in train. MB is the size of all files that a model ships "
+        "with: weights, graph and gate. Exit status: 0 all cards were read, 1 some were "
         "not, 2 there is no model.",
     )
     parser.add_argument("--json", action="store_true", help="as JSON, null where not measured")
@@ -45,14 +46,12 @@ def run(args: argparse.Namespace) -> int:
 
 def row(card: artifacts.Card, evidence: dict[str, Any]) -> dict[str, Any]:
     """One model in plain values; None for what nobody measured."""
-    files = card.raw.get("files")
-    sizes = [dig(record, "bytes") for record in files.values()] if isinstance(files, dict) else []
     return {
         "name": card.name,
         "title": card.title,
         "domain": card.domain,
         "parameters": card.raw.get("parameters"),
-        "bytes": sum(sizes) if sizes and None not in sizes else None,
+        "bytes": catalogue.size(card),
         "official": {key: dig(evidence, "test", "official", key) for key in FIGURES},
         "leak_free": {key: dig(evidence, "test", "leak_free", key) for key in FIGURES},
         "ms_per_image": dig(evidence, "cost", "ms_per_image"),

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from cifake_core.artifacts import is_a
-from cifake_core.catalogue import dig, is_curve_of
+from cifake_core.catalogue import dig, is_curve_of, runs
 from cifake_core.models import PENALISED
 from pages.parts import evidence, plots
 from pages.parts.evidence import Measured
@@ -158,7 +158,7 @@ def show_ablations() -> None:
                 "what": r["what"],
                 "accuracy": f"{r['validation_accuracy']:.2%}",
                 **{x: said(r["stress_accuracy"].get(x), ".2%") for x in labels},
-                "runs": str(len(r["seeds"])) if is_a(r.get("seeds"), list) else "–",
+                "runs": runs(r["seeds"]) if is_a(r.get("seeds"), list) else "–",
             }
             for r in rows
         ],

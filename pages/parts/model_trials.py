@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from cifake_core import catalogue
 from cifake_core.catalogue import dig
 from cifake_core.labels import CLASSES, LABELS
 from pages.parts import evidence, plots
@@ -153,7 +154,7 @@ def show_cost(models: Models) -> None:
     prices = {
         "ms_per_image": ("Time", "milliseconds for one image"),
         "parameters": ("Parameters", "parameters"),
-        "weights_bytes": ("File size", "bytes of the weights"),
+        "bytes": ("Size of files", "bytes of all its files"),
     }
     key = st.segmented_control(
         "Price",
@@ -180,6 +181,6 @@ def show_cost(models: Models) -> None:
 
 
 def price(m: Measured, key: str) -> tuple[float, float, tuple[float, float]] | None:
-    x = dig(m.evidence, "cost", key)
+    x = catalogue.size(m.card) if key == "bytes" else dig(m.evidence, "cost", key)
     y, bar = (dig(m.evidence, "test", "official", k) for k in ("accuracy", "accuracy_interval_95"))
     return (x, y, bar) if x and y and bar else None

@@ -42,10 +42,8 @@ def show_results(models: Models) -> None:
     leak_free = [dig(t, "leak_free") for t in tests]
     tried = [dig(m.evidence, "thorough") for m in models]
     costs = [dig(m.evidence, "cost") for m in models]
-    sizes = [
-        dig(c, "weights_bytes") or m.card.weights_bytes for c, m in zip(costs, models, strict=True)
-    ]
-    seeds = [dig(m.evidence, "seeds") or [] for m in models]
+    sizes = [catalogue.size(m.card) for m in models]
+    seeds = [dig(m.evidence, "seeds") for m in models]
 
     def row(of: list, path: tuple[str, ...], form: str) -> list[str]:
         return [said(dig(figures, *path), form) for figures in of]
@@ -67,11 +65,11 @@ def show_results(models: Models) -> None:
             said(dig(c, "parameters") or m.card.raw.get("parameters"), ",")
             for c, m in zip(costs, models, strict=True)
         ],
-        "File size": [said(s and s / 1e6, ".1f") + (" MB" if s else "") for s in sizes],
+        "Size of all its files": [said(s and s / 1e6, ".1f") + (" MB" if s else "") for s in sizes],
         "Time for one image": [
             said(ms := dig(c, "ms_per_image"), ".2f") + (" ms" if ms else "") for c in costs
         ],
-        "Runs trained": [str(len(s)) if s else "–" for s in seeds],
+        "Runs trained": [catalogue.runs(s) if s else "–" for s in seeds],
     }
     more = {
         **{
@@ -212,6 +210,7 @@ with st.expander("How to read this"):
   adapted.
 - Figures are read from files that `python -m train.evaluate`, `train.outside` and `train.ablation`
   wrote.
-- A **parameter** is a number that training adjusts.
+- A **parameter** is a number that training adjusts. The **files** of a model are its weights, the
+  graph that gives the verdicts and the gate; weights and graph mostly hold the same numbers twice.
 """
     )

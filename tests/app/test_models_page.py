@@ -157,7 +157,11 @@ def test_results_come_from_the_evidence_best_model_first(start, three):
     assert found["resnet50"]["Accuracy, all 400 test images"] == "87.65%"
     assert found["paper_cnn"]["Accuracy, the 392 that do not leak"] == "–"
     assert found["lens"]["Time for one image"] == "2.00 ms"
-    assert found["lens"]["File size"] == "2.0 MB"
+    # As `python -m cifake_core models` has it.
+    files = json.loads((three[0] / "lens" / "card.json").read_text())["files"].values()
+    assert (
+        found["lens"]["Size of all its files"] == f"{sum(f['bytes'] for f in files) / 1e6:.1f} MB"
+    )
     assert "paper_cnn: a title**. How it was trained: Stopped early." in words(app)
 
 
@@ -297,7 +301,12 @@ def test_ablations_are_shown_where_they_were_measured(start, three):
     made_up.write(three[1], "ablations", {"n": 10_000, "rows": [row, newer]})
     app = look(start(*three), "Training")
     shown = app.table[2].value.iloc[0].to_dict()
-    assert shown == {"what": "no blur", "accuracy": "95.12%", "JPEG 40": "90.00%", "runs": "2"}
+    assert shown == {
+        "what": "no blur",
+        "accuracy": "95.12%",
+        "JPEG 40": "90.00%",
+        "runs": "2 (seeds 1, 2)",
+    }
     assert "on 400 or 10,000 validation images" in words(app)
     assert "Crops are squares of so many pixels" in words(app)
     assert app.code[0].value.splitlines()[0] == row["command"]

@@ -8,9 +8,9 @@ import pytest
 from conftest import SMALL
 from shipping import shipping_to
 
-from cifake_core import artifacts
+from cifake_core import artifacts, catalogue
 from cifake_core.errors import ArtifactError, ConfigError
-from train import cells, export, join, runs
+from train import export, join, runs
 from train.config import from_mapping
 from train.train import run
 
@@ -70,7 +70,7 @@ def test_a_pair_ships_like_any_run_and_says_what_it_is_made_of(pair, finished, d
     assert training["recipe"] == "small + small_hard"
     assert [p["config"]["noise"] for p in training["parts"]] == [0.0, 0.5]
     assert runs.seeds_of(training) == [1, 7]
-    assert cells.runs([runs.seeds_of(training)]) == "1 (seeds 1 and 7, joined)"
+    assert catalogue.runs([runs.seeds_of(training)]) == "1 (seeds 1 and 7, joined)"
     assert {row["net"] for row in curve["metrics"]} == {1, 2}
     assert curve["weights_sha256"] == card.weights_sha256
     assert "2 nets" in curve["remark"]
