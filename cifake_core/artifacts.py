@@ -53,10 +53,7 @@ _proven: set[tuple[str, ...]] = set()
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a model is, what it is for and what it was measured to do.
-
-    ``raw`` is the whole JSON; the fields are those the program acts on.
-    """
+    """What a model is, is for and was measured to do: the fields that the program acts on."""
 
     name: str
     title: str
@@ -66,7 +63,7 @@ class Card:
     builder_arguments: dict[str, Any]
     target_layer: str  # for heatmaps
     calibration: Calibration
-    raw: dict[str, Any]
+    raw: dict[str, Any]  # the whole JSON
     folder: Path  # where it was read, and where its files lie
 
     @property
@@ -227,6 +224,8 @@ def load_keras(card: Card) -> keras.Model:
         model = build(card.builder, **card.builder_arguments)
     except Exception as error:
         raise ArtifactError(f"{card.name} cannot be built as its card says.") from error
+    if card.target_layer not in [x.name for x in model.layers if len(x.output.shape) == 4]:
+        raise ArtifactError(f"{CARD} of {card.name} is damaged: “target_layer” fits no layer.")
     if file == WEIGHTS:
         load_all_weights(model, card.folder / WEIGHTS)
     else:

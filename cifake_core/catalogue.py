@@ -6,10 +6,19 @@ import json
 from typing import Any
 
 from cifake_core import artifacts
-from cifake_core.artifacts import Card
+from cifake_core.artifacts import Card, is_a
 from cifake_core.errors import ArtifactError
 
 FEW = 30  # answers below which a share of them would say more than they know
+# Where a number, not below zero, two numbers or a list is expected, if anything: keys that mean the
+# same wherever they stand in what was measured of a model.
+_NUMBERS = {
+    *("n", "parameters", "weights_bytes", "ms_per_image", "REAL", "FAKE"),
+    *("accuracy", "auroc", "average_precision", "precision", "recall", "f1", "fake_recall"),
+    *("ece", "ece_p_fake", "brier", "nll", "share", "answered_share", "accuracy_answered"),
+    *("sure_share", "right_of_sure"),
+}
+_PAIRS = {"accuracy_interval_95", "auroc_interval_95", "interval_95"}
 
 
 def cards(domain: str | None = None) -> dict[str, Card | ArtifactError]:
@@ -33,16 +42,49 @@ def cards(domain: str | None = None) -> dict[str, Card | ArtifactError]:
 def measured(card: Card) -> dict[str, Any]:
     """What ``train.evaluate`` wrote of exactly this card.
 
-    Without it, what the card itself says of the test split; it may lack any key.
+    Without it, or if it is damaged, what the card itself says of the test split; it may lack any
+    key.
     """
     path = artifacts.evidence_dir() / f"{card.name}.json"
     try:
         evidence = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         evidence = {}
-    if is_of(card, evidence):
+    if sound(evidence) and is_of(card, evidence):
         return evidence
-    return {"test": card.raw.get("results") or {}}
+    results = card.raw.get("results")
+    return {"test": results if sound(results) else {}}
+
+
+def fits(found: Any, shape: Any) -> bool:
+    """Whether JSON has a shape: a kind for ``is_a``, {key: shape} at least, [shape of each],
+    [shape, shape] for two of it, or (shape,) where it may be null or missing.
+    """
+    if isinstance(shape, tuple):
+        return found is None or fits(found, shape[0])
+    if isinstance(shape, dict):
+        return isinstance(found, dict) and all(fits(found.get(k), s) for k, s in shape.items())
+    if isinstance(shape, list):
+        return (
+            isinstance(found, list)
+            and len(shape) in (1, len(found))
+            and all(fits(each, shape[0]) for each in found)
+        )
+    return is_a(found, shape)
+
+
+def sound(found: Any) -> bool:
+    """Whether all that is taken for figures of a model are such, or null."""
+    waiting = [found]  # no recursion: a file may be nested as deeply as it likes
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if not all(_figure(*item) for item in part.items() if item[1] is not None):
+                return False
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+    return True
 
 
 def is_of(card: Card, found: Any, gate: bool = True) -> bool:
@@ -110,3 +152,11 @@ def dig(tree: Any, *path: str) -> Any:
     for key in path:
         tree = tree.get(key) if isinstance(tree, dict) else None
     return tree
+
+
+def _figure(key: str, value: Any) -> bool:
+    if key in _NUMBERS:
+        return is_a(value, float) and value >= 0
+    if key in _PAIRS:
+        return fits(value, [float, float])
+    return key != "seeds" or isinstance(value, list)

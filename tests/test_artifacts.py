@@ -172,6 +172,15 @@ def test_card_that_is_no_object_is_refused(lens, text):
         artifacts.read_card("lens")
 
 
+@pytest.mark.parametrize("layer", ["featurs", "pool"])
+def test_target_layer_without_maps_is_named(lens, layer):
+    edit(lens, target_layer=layer)
+    with pytest.raises(
+        ArtifactError, match=r"^card.json of lens is damaged: “target_layer” fits no"
+    ):
+        artifacts.load_keras(artifacts.read_card("lens"))
+
+
 def test_arguments_that_the_architecture_does_not_know_are_one_plain_sentence(lens):
     edit(lens, builder_arguments={"unheard_of": 1})
     with pytest.raises(ArtifactError, match=r"^lens cannot be built as its card says\.$"):

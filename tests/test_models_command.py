@@ -101,6 +101,39 @@ def test_evidence_of_another_card_is_not_shown(folders, capsys, other):
     assert row["ms_per_image"] is None
 
 
+@pytest.mark.parametrize("of", ["evidence", "card"])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("accuracy", "0.9"),
+        ("accuracy", float("nan")),
+        ("accuracy_interval_95", [0.9]),
+        ("accuracy_interval_95", "wide"),
+        ("n", [20_000]),
+        ("auroc", -1),
+    ],
+)
+def test_figures_that_are_no_numbers_are_like_none(folders, capsys, of, key, value):
+    damaged = {"official": RESULTS["official"] | {key: value}}
+    if of == "evidence":
+        folders("one", EVIDENCE | {"test": damaged}, results=RESULTS)
+    else:
+        folders("one", results=damaged)
+    (row,) = listed(capsys)
+    assert row["official"]["accuracy"] == (0.9 if of == "evidence" else None)
+    assert row["ms_per_image"] is None
+    assert main(["models"]) == 0
+    assert ("90.00% (89.00% to 91.00%)" in capsys.readouterr().out) == (of == "evidence")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{", "5"])
+def test_evidence_that_is_no_json_is_like_none(folders, capsys, tmp_path, text):
+    folders("one", results=RESULTS)
+    (tmp_path / "evidence" / "one.json").write_text(text)
+    (row,) = listed(capsys)
+    assert row["official"]["accuracy"] == 0.9
+
+
 def test_a_bad_card_is_one_sentence_and_the_rest_goes_on(folders, capsys):
     folders("bad", classes=["REAL", "FAKE"])
     folders("good")

@@ -80,6 +80,19 @@ def test_damaged_weights_are_not_blamed_on_tensorflow(folders, monkeypatch, page
     assert "could not be loaded" not in words(app)
 
 
+@pytest.mark.parametrize("cam", [True, False])
+def test_a_layer_that_is_not_there_is_not_blamed_on_tensorflow(folders, monkeypatch, cam):
+    edit(folders[0] / "lens" / artifacts.CARD, lambda card: card.update(target_layer="featurs"))
+    model = pipeline.load("lens")
+    monkeypatch.setattr(model.engine, "has_cam", cam)
+    assert model.load_explainer().exception() is not None
+    app = opened(PAGES[0])
+    app.button("sample0").click().run()
+    assert not app.exception
+    assert "“target_layer” fits no layer" in words(app)
+    assert "could not be loaded" not in words(app)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_damaged_default_model_leaves_a_way_out(folders, page):
     flip_byte(folders[0] / "lens" / artifacts.GRAPH)
