@@ -1,9 +1,10 @@
-"""Is an image anything like what a model was trained on? Four signals, each with a threshold.
+"""Is an image anything like what a model was trained on? Six signals that are judged together.
 
 The size alone is judged elsewhere; here are pixels of the right size, which may still come from
 anywhere: a shrunk web picture, a drawing, a scan, noise. Three distances are fitted on training
-images of the data set, a score on these and on drawn graphics; thresholds are those under which
-99% of its validation images stay (``python -m train.calibrate``).
+images of the data set, three scores on these and on drawn examples. What each signal has over what
+is usual adds up, and the limit is that under which 99% of the validation images stay
+(``python -m train.calibrate``).
 """
 
 from __future__ import annotations
@@ -15,16 +16,22 @@ import numpy as np
 
 from cifake_core.domain_statistics import dot, measure
 
-SIGNALS = ("compression", "statistics", "features", "graphics")
-# In this order they are told: what a person can see first, faint traces last.
-_BY_EYE = ("graphics", "statistics", "features", "compression")
+SIGNALS = ("compression", "statistics", "features", "graphics", "textures", "shapes")
+POWER = 3  # by which excesses add up: signals count together, but a large one alone will do
 NEIGHBOUR = 5
 # Where a score that grows with squares would run away, in standard deviations.
 LIMIT = 6.0
+_EVEN, _THAN = "has more areas of one even tone", "than the images of the data set."
+_TOGETHER = "No sign of this is strong by itself, but together they are rare among its images."
+_LIKE = {
+    "graphics": "a drawing, a screenshot or print",
+    "textures": "noise, brush strokes or a photographed page",
+    "shapes": "a page, a pattern of facets or lights out of focus",
+}
 # What a person can check with the eye, each by the statistics that show it: (too low, too high).
 _WORDS = (
     (range(6, 15), "is smoother", "has more fine detail"),
-    ([23], "has fewer even areas", "has more areas of one even tone"),
+    ([23], "has fewer even areas", _EVEN),
     (range(18, 21), "has less contrast", "has more contrast"),
     ([21, 22], "is paler", "has stronger colours"),
     (range(15, 18), "is darker", "is brighter"),
@@ -82,7 +89,7 @@ class Neighbours:
 
 @dataclass(frozen=True, slots=True)
 class Quadratic:
-    """A logistic regression on (K,) values and their products: are they those of graphics?
+    """A logistic regression on (K,) values and their products: are they those of drawings?
 
     Fitted to training images against drawn examples, as in Hendrycks et al. 2019,
     arXiv:1812.04606.
@@ -106,16 +113,23 @@ class Gate:
     """Fitted signals; ``judge`` says of each image which of them are too large.
 
     Attributes:
-        thresholds: one for each of ``SIGNALS``; what is above it is too large.
+        usual, rare: (6,) float32, in the order of ``SIGNALS``: what the middle one of the model's
+            own images has, and what one in 500 exceeds. The excess of a signal is 0 at the first
+            and 1 at the second.
+        limit: of the root of the sum of the excesses' powers; an image above it is strange.
     """
 
     statistics: Neighbours
     features: Gaussian
     graphics: Quadratic
-    thresholds: tuple[float, float, float, float]
+    textures: Quadratic
+    shapes: Quadratic
+    usual: np.ndarray
+    rare: np.ndarray
+    limit: float
 
     def distances(self, pixels: np.ndarray, features: np.ndarray) -> np.ndarray:
-        """(N, 4) float32, in the order of ``SIGNALS``.
+        """(N, 6) float32, in the order of ``SIGNALS``.
 
         Args:
             pixels: (N, S, S, 3) uint8, S a multiple of 8.
@@ -132,25 +146,48 @@ class Gate:
             self.statistics.distance(found),
             self.features.distance(features),
             self.graphics.score(z),
+            self.textures.score(z),
+            self.shapes.score(z),
         )
         return np.stack(columns, axis=1).astype(np.float32), z
 
     def far(self, pixels: np.ndarray, features: np.ndarray) -> np.ndarray:
-        """(N, 4) bool: which signals are too large; see :meth:`distances`."""
+        """(N, 6) bool: which signals make an image strange; see :meth:`too_far`."""
         return self.too_far(self.distances(pixels, features))
 
     def too_far(self, distances: np.ndarray) -> np.ndarray:
-        """The same of what :meth:`distances` gave."""
-        return ~(distances <= np.array(self.thresholds, np.float32))  # so that NaN is far
+        """The same of what :meth:`distances` gave.
+
+        Of a strange image those that are rare by themselves, or else the most unusual one; none of
+        any other image.
+        """
+        excess = self.excess(distances)
+        counts = (excess >= 1) | (excess == excess.max(axis=1, keepdims=True))
+        return counts & (together(excess) > self.limit)[:, None]
+
+    def excess(self, distances: np.ndarray) -> np.ndarray:
+        """(N, 6) float64, at least 0: how far each signal is over the usual."""
+        over = (distances.astype(np.float64) - self.usual) / (self.rare - self.usual)
+        return np.where(np.isnan(over), np.inf, np.maximum(over, 0))
 
     def judge(self, pixels: np.ndarray, features: np.ndarray) -> list[tuple[str, ...]]:
-        """For each image a sentence on every signal that is too large; none if it is at home."""
+        """For each image a sentence on every signal that makes it strange; none if it is at home.
+
+        The most unusual comes first, but one even tone before all. Of what it is like only the
+        likest is told.
+        """
         distances, deviations = self._measured(pixels, features)
-        far = self.too_far(distances)
-        return [
-            tuple(self._sentence(name, own) for name in _BY_EYE if row[SIGNALS.index(name)])
-            for row, own in zip(far, deviations, strict=True)
-        ]
+        excess, far = self.excess(distances), self.too_far(distances)
+        said = []
+        for row, over, own in zip(far, excess, deviations, strict=True):
+            order = [SIGNALS[i] for i in np.argsort(-over, kind="stable") if row[i]]
+            others = [name for name in order if name in _LIKE][1:]
+            sentences = [self._sentence(name, own) for name in order if name not in others]
+            sentences.sort(key=lambda s: not s.endswith(f"{_EVEN} {_THAN}"))
+            if sentences and (over < 1).all():
+                sentences.append(_TOGETHER)
+            said.append(tuple(sentences))
+        return said
 
     @staticmethod
     def _sentence(signal: str, z: np.ndarray) -> str:
@@ -163,14 +200,11 @@ class Gate:
             )
         if signal == "features":
             return "What the model sees in it lies far from all that it saw in training."
-        if signal == "graphics":
-            return (
-                "Its areas and edges are like those of a drawing, a screenshot or print, not like "
-                "those of a photograph."
-            )
+        if signal in _LIKE:
+            return f"It is more like {_LIKE[signal]} than like a photograph of things."
         shifts = [(float(z[list(columns)].mean()), low, high) for columns, low, high in _WORDS]
         shift, low, high = max(shifts, key=lambda s: abs(s[0]))
-        return f"It {high if shift > 0 else low} than the images of the data set."
+        return f"It {high if shift > 0 else low} {_THAN}"
 
     def to_bytes(self) -> bytes:
         """As an .npz file, which :meth:`from_bytes` reads."""
@@ -179,8 +213,14 @@ class Gate:
             file,
             **{f"statistics_{f}": getattr(self.statistics, f) for f in _fields(Neighbours)},
             **{f"features_{f}": getattr(self.features, f) for f in _fields(Gaussian)},
-            **{f"graphics_{f}": getattr(self.graphics, f) for f in _fields(Quadratic)},
-            thresholds=np.array(self.thresholds, np.float32),
+            **{
+                f"{name}_{f}": getattr(getattr(self, name), f)
+                for name in _LIKE
+                for f in _fields(Quadratic)
+            },
+            usual=self.usual,
+            rare=self.rare,
+            limit=np.float32(self.limit),
         )
         return file.getvalue()
 
@@ -191,9 +231,16 @@ class Gate:
             return cls(
                 Neighbours(*(found[f"statistics_{f}"] for f in _fields(Neighbours))),
                 Gaussian(*(found[f"features_{f}"] for f in _fields(Gaussian))),
-                Quadratic(*(found[f"graphics_{f}"] for f in _fields(Quadratic))),
-                tuple(found["thresholds"].tolist()),
+                *(Quadratic(*(found[f"{n}_{f}"] for f in _fields(Quadratic))) for n in _LIKE),
+                found["usual"],
+                found["rare"],
+                float(found["limit"]),
             )
+
+
+def together(excess: np.ndarray) -> np.ndarray:
+    """(N,) of (N, K): one number for how unusual an image is, all signals considered."""
+    return (excess**POWER).sum(axis=1) ** (1 / POWER)
 
 
 def _fields(kind: type) -> list[str]:

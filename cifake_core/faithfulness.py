@@ -53,6 +53,12 @@ def centre_blob(size: int) -> np.ndarray:
     return line @ line.T
 
 
+def random_blobs(count: int, size: int, seed: int = 0) -> np.ndarray:
+    """(count, size, size) float32: noise about as smooth as an 8x8 map, which knows nothing."""
+    noise = np.random.default_rng(seed).standard_normal((count, size, size), np.float32)
+    return np.stack([cv2.GaussianBlur(n, (0, 0), size / 16) for n in noise])
+
+
 def edges(pixels: np.ndarray) -> np.ndarray:
     """(S, S) float32: strength of the brightness's gradient (Sobel), which knows no model."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)

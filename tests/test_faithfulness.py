@@ -48,6 +48,16 @@ def test_centre_blob_peaks_in_the_middle():
     assert f.hit(blob, (0, 0, 16)) == 0.25  # the four middle pixels are equal
 
 
+def test_random_blobs_are_smooth_and_each_another():
+    blobs = f.random_blobs(3, 32)
+    assert blobs.shape == (3, 32, 32)
+    np.testing.assert_array_equal(blobs, f.random_blobs(3, 32))
+    for one in blobs:
+        # Two pixels apart, noise blurred with a sigma of 2 correlates with exp(-2^2 / (4 * 2^2)).
+        assert np.corrcoef(one[:, 2:].ravel(), one[:, :-2].ravel())[0, 1] > 0.6
+    assert abs(np.corrcoef(blobs[0].ravel(), blobs[1].ravel())[0, 1]) < 0.4
+
+
 def test_edges_are_where_brightness_jumps():
     pixels = np.zeros((8, 8, 3), np.uint8)
     pixels[:, 4:] = 10

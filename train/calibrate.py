@@ -19,7 +19,7 @@ from cifake_core.predict import Engine
 from cifake_core.progress import progress_bar
 from train import checkpoint, export
 from train.convert import add_features
-from train.gate import fit_gate
+from train.gate import Signals, fit_gate, fit_pixels
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,8 +33,12 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with progress_bar() as show:
             data = dataset.load(args.data, show)
-        for name in args.models or artifacts.available():
-            said = calibrate(name, data, args.gate)
+        names = args.models or artifacts.available()
+        for name in names:
+            artifacts.read_card(name)  # before what takes a minute
+        signals = fit_pixels(data)
+        for name in names:
+            said = calibrate(name, data, args.gate, signals)
             print(
                 f"{name}: real up to {said['calibration']['real_to']}, fake from "
                 f"{said['calibration']['fake_from']}, {said['calibration']['uncertain_share']:.2%} "
@@ -46,7 +50,9 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def calibrate(name: str, data: dataset.Dataset, gate_alone: bool = False) -> dict[str, Any]:
+def calibrate(
+    name: str, data: dataset.Dataset, gate_alone: bool = False, signals: Signals | None = None
+) -> dict[str, Any]:
     """Choose thresholds and gate of one model on validation; returns its new card."""
     import onnx
 
@@ -62,7 +68,7 @@ def calibrate(name: str, data: dataset.Dataset, gate_alone: bool = False) -> dic
     calibration = now
     if not gate_alone:
         calibration = export.with_thresholds(now.temperature, now.bias, logits, is_real)
-    gate, said = fit_gate(engine, data)
+    gate, said = fit_gate(engine, data, signals)
 
     checkpoint.replace(folder / artifacts.GRAPH, graph)
     checkpoint.replace(folder / artifacts.GATE, gate.to_bytes())

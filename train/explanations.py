@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,8 @@ from train.export import evidence_dir, write_json
 FILE = "explanations.json"
 # CAM is left out: where a model has it, it is Grad-CAM up to a factor.
 METHODS = [m for m in Method if m is not Method.CAM]
-BASELINES = ("centre", "edges", "random")  # what knows no model
+AGAINST = ("centre", "edges", "random")  # what knows no model
+BASELINES = (*AGAINST, "smooth")  # the last shows what smoothness alone does to a curve
 CHUNK = 32
 DEPTHS = 6  # at most, from the logit alone to every layer
 SEEDS = (1, 2, 3, 4)  # of randomised weights; each draws a part of the images
@@ -200,29 +201,31 @@ class Trial:
         size = images.shape[1]
         orders = [faithfulness.order(faithfulness.fit(m, size)) for m in maps]
         found = self._curves(orders, images[:count], targets[:count], method)
-        row = curve_row(found) | over(found, self._baselines, targets)
+        row = curve_row(found) | over(found, {k: self._baselines[k] for k in AGAINST}, targets)
         self.keep_row("curves", method, row)
 
     def blind_curves(self) -> None:
         """The same of the orders that know no model, where the record lacks it."""
-        if not self.there("curves", "centre", self.count):
-            self._baselines_of(*self.sample(self.count), self.count)
+        missing = [n for n in BASELINES if not self.there("curves", n, self.count)]
+        if missing:
+            self._baselines_of(*self.sample(self.count), self.count, ["random", *missing])
 
-    def _baselines_of(self, images, targets, count: int) -> None:
+    def _baselines_of(self, images, targets, count: int, names: Sequence[str] = AGAINST) -> None:
         """Of all images where the record lacks them, else of as many as the method needs."""
-        if all(self.there("curves", name, len(images)) for name in BASELINES):
+        if all(self.there("curves", name, len(images)) for name in names):
             images, targets = images[:count], targets[:count]
-        if len(self._baselines.get("centre", [()])[0]) >= len(images):
-            return
         size = images.shape[1]
         flat, blob = np.zeros((size, size)), faithfulness.centre_blob(size)
         ways = {
-            "random": [faithfulness.order(flat, 1 + i) for i in range(len(images))],
-            "edges": [faithfulness.order(faithfulness.edges(image)) for image in images],
-            "centre": [faithfulness.order(blob)] * len(images),
+            "random": lambda: [faithfulness.order(flat, 1 + i) for i in range(len(images))],
+            "edges": lambda: [faithfulness.order(faithfulness.edges(image)) for image in images],
+            "centre": lambda: [faithfulness.order(blob)] * len(images),
+            "smooth": lambda: map(faithfulness.order, faithfulness.random_blobs(len(images), size)),
         }
         for name, orders in ways.items():
-            found = self._baselines[name] = self._curves(orders, images, targets, name)
+            if name not in names or len(self._baselines.get(name, [()])[0]) >= len(images):
+                continue
+            found = self._baselines[name] = self._curves(orders(), images, targets, name)
             if not self.there("curves", name, self.count):
                 chance = {"random": self._baselines["random"]}
                 row = {} if name == "random" else over(found, chance, targets)

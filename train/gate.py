@@ -1,14 +1,16 @@
 """Fit what tells a model's images from others: :class:`cifake_core.domain.Gate`.
 
-Means, covariances and neighbours come from training images; the score for graphics from these and
-from drawn examples (:mod:`train.graphics`); the thresholds are those under which at most 1% of the
-validation images are turned away by any of the four signals. No number here comes from a picture
-that ``train.outside`` tries the gate with; which statistics there are and how the score is fitted
-was chosen with an eye on those of other seeds.
+Means, covariances and neighbours come from training images; three scores from these and from drawn
+examples (:mod:`train.graphics`, :mod:`train.textures`, :mod:`train.shapes`); what is usual and the
+limit, over which at most 1% of them are turned away, from validation images. No number here comes
+from a picture that ``train.outside`` tries the gate with; which statistics and examples there are,
+how the scores are fitted and how signals add up was chosen with an eye on other seeds of those and
+on pictures that a second hand made.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -16,55 +18,81 @@ from typing import Any
 import numpy as np
 
 from cifake_core import dataset
-from cifake_core.domain import LIMIT, SIGNALS, Gate, Gaussian, Neighbours, Quadratic
+from cifake_core.domain import LIMIT, SIGNALS, Gate, Gaussian, Neighbours, Quadratic, together
 from cifake_core.domain_statistics import statistics
 from cifake_core.errors import ConfigError
 from cifake_core.predict import Engine
 from cifake_core.preprocess import prepare
-from train import graphics
+from train import graphics, shapes, textures
 from train.augment import jpeg_round_trip
 
 FALSE_ALARMS = 0.01  # of validation
 TRAIN_IMAGES = 20_000
 KNOWN = 2_000
-DRAWN = 1_000  # of each kind of graphics
+RARE = 0.998  # share of validation images below what counts as rare in one signal
+EXAMPLES = (graphics, textures, shapes)  # a score for each
+DRAWN = 1_000  # of each kind of example
 # Inverse of the penalty on the score's weights; of 0.01, 0.1 and 1 the one with which a kind of
 # graphics that is left out of the fit is recognised most often.
 STRENGTH = 1.0
 SEED = 2024
 
 
-def fit_gate(engine: Engine, data: dataset.Dataset) -> tuple[Gate, dict[str, Any]]:
+Signals = tuple[Neighbours, Quadratic, Quadratic, Quadratic]
+
+
+def fit_gate(
+    engine: Engine, data: dataset.Dataset, signals: Signals | None = None
+) -> tuple[Gate, dict[str, Any]]:
     """The gate of one model, and what a card says of it.
+
+    Args:
+        signals: of :func:`fit_pixels`, the same for all models; fitted if None.
 
     Raises:
         ConfigError: scikit-learn is missing; the lab's requirements have it.
     """
-    held_out = dataset.validation_indices(data.train)
-    rest = np.setdiff1d(np.arange(len(data.train)), held_out)
-    rows = np.sort(np.random.default_rng(SEED).permutation(rest)[:TRAIN_IMAGES])
+    rows, held_out = _rows(data)
     pixels, labels = data.train.images[rows], data.train.labels[rows]
-    known = neighbours(own := _statistics(pixels), labels)
-    gate = Gate(
-        known,
-        gaussian(
-            np.concatenate([engine.logits_and_features(p)[1] for p in _batches(pixels)]), labels
-        ),
-        quadratic(*(_deviations(known, x) for x in (own, _statistics(drawn(pixels.shape[1]))))),
-        (np.inf,) * len(SIGNALS),
-    )
+    features = np.concatenate([engine.logits_and_features(p)[1] for p in _batches(pixels)])
+    known, *scores = signals or fit_pixels(data)
+    none = np.zeros(len(SIGNALS), np.float32)
+    gate = Gate(known, gaussian(features, labels), *scores, none, none + 1, np.inf)
     found = distances(gate, engine, data.train.images[held_out])
-    thresholds = choose_thresholds(found, FALSE_ALARMS)
-    gate = replace(gate, thresholds=thresholds)
+    usual, rare = np.quantile(found, (0.5, RARE), axis=0).astype(np.float32)
+    gate = replace(gate, usual=usual, rare=np.maximum(rare, usual + 1e-6))
+    gate = replace(gate, limit=choose_limit(together(gate.excess(found)), FALSE_ALARMS))
     away = gate.too_far(found)
+    counts = [f"{DRAWN * len(examples.KINDS):,}" for examples in EXAMPLES]
     return gate, {
-        "fitted_on": f"{len(rows):,} training images and, the score for graphics, "
-        f"{DRAWN * len(graphics.KINDS):,} drawn ones",
+        "fitted_on": f"{len(rows):,} training images and, the scores, drawn pictures: "
+        "{} graphics, {} textures, {} shapes".format(*counts),
         "false_alarms_on_validation": float(away.any(axis=1).mean()),
         "by_signal": {name: float(away[:, i].mean()) for i, name in enumerate(SIGNALS)},
         "of": len(held_out),
-        "thresholds": dict(zip(SIGNALS, thresholds, strict=True)),
+        "rare": dict(zip(SIGNALS, gate.rare.tolist(), strict=True)),
+        "limit": gate.limit,
     }
+
+
+def fit_pixels(data: dataset.Dataset) -> Signals:
+    """The signals that know no model: neighbours, and the scores of drawn examples.
+
+    Raises:
+        ConfigError: as :func:`fit_gate`.
+    """
+    pixels = data.train.images[(rows := _rows(data)[0])]
+    known = neighbours(found := _statistics(pixels), data.train.labels[rows])
+    own = _deviations(known, found)
+    others = (_statistics(drawn(m.KINDS, pixels.shape[1])) for m in EXAMPLES)
+    return known, *(quadratic(own, _deviations(known, other)) for other in others)
+
+
+def _rows(data: dataset.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """The training images that are fitted to, and those of validation."""
+    held_out = dataset.validation_indices(data.train)
+    rest = np.setdiff1d(np.arange(len(data.train)), held_out)
+    return np.sort(np.random.default_rng(SEED).permutation(rest)[:TRAIN_IMAGES]), held_out
 
 
 def gaussian(x: np.ndarray, labels: np.ndarray) -> Gaussian:
@@ -117,34 +145,29 @@ def quadratic(own: np.ndarray, others: np.ndarray) -> Quadratic:
 
 
 @cache
-def drawn(size: int) -> np.ndarray:
-    """(N, size, size, 3) uint8: ``DRAWN`` graphics of each kind, saved as the data set was."""
+def drawn(kinds: tuple[Callable, ...], size: int) -> np.ndarray:
+    """(N, size, size, 3) uint8: ``DRAWN`` pictures of each kind, saved as the data set was."""
     rng = np.random.default_rng(SEED)
     return np.stack(
         [
             jpeg_round_trip(prepare(draw(rng, int(side)), size).pixels, 75)
-            for draw in graphics.KINDS
+            for draw in kinds
             for side in rng.choice(graphics.SIDES, DRAWN)
         ]
     )
 
 
 def distances(gate: Gate, engine: Engine, images: np.ndarray) -> np.ndarray:
-    """(N, 4) signals of (N, S, S, 3) uint8 images, in batches."""
+    """(N, 6) signals of (N, S, S, 3) uint8 images, in batches."""
     return np.concatenate(
         [gate.distances(p, engine.logits_and_features(p)[1]) for p in _batches(images)]
     )
 
 
-def choose_thresholds(found: np.ndarray, share: float) -> tuple[float, ...]:
-    """Thresholds, alike in rank, over which at most ``share`` of (N, K) has any distance."""
-    ordered = np.sort(found, axis=0)
-    low, high = 0, len(found) - 1  # ranks; the highest turns nobody away
-    while low < high:
-        middle = (low + high) // 2
-        turned_away = (found > ordered[middle]).any(axis=1).mean()
-        low, high = (low, middle) if turned_away <= share else (middle + 1, high)
-    return tuple(float(x) for x in ordered[high])
+def choose_limit(found: np.ndarray, share: float) -> float:
+    """The smallest of (N,) numbers over which at most ``share`` of them lie, as float32 has it."""
+    limit = np.sort(found)[len(found) - 1 - int(share * len(found))]
+    return float(np.nextafter(np.float32(limit), np.float32(np.inf)))
 
 
 def _batches(images: np.ndarray) -> list[np.ndarray]:

@@ -14,7 +14,7 @@ import hashlib
 import io
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from cifake_core.pipeline import Detector
 from cifake_core.preprocess import prepare
 from cifake_core.progress import progress_bar
 from train.export import evidence_dir, write_json
-from train.outsiders import KINDS
+from train.outsiders import KINDS, scans
 
 FILE = "outside.json"
 DRAWN = 200  # of each kind
@@ -50,12 +50,15 @@ QUALITIES = (0, 90, 85, 80, 75, 70, 60, 50, 40, 30)  # of JPEG; 0 for a PNG
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m train.outside", description=__doc__)
     parser.add_argument("--pictures", type=Path, required=True, help="tar with REAL and FAKE")
+    parser.add_argument(
+        "--scans", action="store_true", help="also pages that come with scikit-image"
+    )
     parser.add_argument("--data", help="folder or archive of CIFAKE (default: found by itself)")
     args = parser.parse_args(argv)
     try:
         with progress_bar() as show:
             data = dataset.load(args.data, show)
-        found = measure(args.pictures, data)
+        found = measure(args.pictures, data, KINDS | (scans() if args.scans else {}))
     except CifakeLensError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -68,8 +71,13 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def measure(archive: Path, data: dataset.Dataset) -> dict[str, Any]:
+def measure(
+    archive: Path, data: dataset.Dataset, kinds: dict[str, Callable] = KINDS
+) -> dict[str, Any]:
     """The evidence on every model that ships.
+
+    Args:
+        kinds: name -> function of a generator and a side; see :mod:`train.outsiders`.
 
     Raises:
         ConfigError: there is no such archive, it holds no pictures of both kinds or one that
@@ -92,11 +100,12 @@ def measure(archive: Path, data: dataset.Dataset) -> dict[str, Any]:
     whole = [images.upright(image.pixels, image.orientation) for image in opened]
     drawn = {
         kind: [draw(rng, int(rng.choice(SIDES))) for _ in range(DRAWN)]
-        for kind, draw in KINDS.items()
+        for kind, draw in kinds.items()
         for rng in [np.random.default_rng(2024)]
     }
     return {
-        "command": "python -m train.outside --pictures pictures.tar",
+        "command": "python -m train.outside --pictures pictures.tar"
+        + " --scans" * bool(kinds.keys() - KINDS),
         "pictures": {
             "sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
             "real": int((labels == "REAL").sum()),

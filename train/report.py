@@ -176,7 +176,7 @@ def outside() -> list[str]:
 
 
 def heatmaps() -> list[str]:
-    """A row for each model and method, and for two baselines that know no model."""
+    """A row for each model and method, and for baselines that know no model."""
     rows = [
         "| model | method | hits the planted patch | its mass in the patch "
         "| … hits where it reversed the verdict | beats a random order by "
@@ -203,6 +203,9 @@ def heatmaps() -> list[str]:
                 f"| {say.hits(planted['reversed'])} "
                 f"| {' | '.join(map(cell.gain, gains))} | {cell.left(random)} |"
             )
+        if smooth := parts["curves"].get("smooth"):
+            gain = cell.gain(smooth["over_random"]["both"])
+            rows.append(f"| `{record['name']}` | (random, but smooth) |  |  |  | {gain} |  |  |")
         chance = record["planted"]["chance"]
         one, other = (f"{chance[part]['hit']:.0%}" for part in ("changed", "reversed"))
         rows.append(
@@ -219,13 +222,8 @@ def heatmaps() -> list[str]:
                 else "not cross-checked with Quantus yet."
             )
         )
-    return [
-        *rows,
-        "",
-        "How each was measured (rows of more images: with `--method` and that number, too):",
-        "",
-        *how,
-    ]
+    title = "How each was measured (rows of more images: with `--method` and that number, too):"
+    return [*rows, "", title, "", *how]
 
 
 def calibration() -> list[str]:

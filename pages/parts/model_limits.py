@@ -124,11 +124,11 @@ def show_limits(models: Models) -> None:
         alt=f"Share of strange images to which {model.name} gives no verdict",
     )
     st.caption(
-        "Such an image gets “can't tell” and the reason. Noise, blanks, drawings, scans and "
-        "screenshots were drawn by arithmetic. The gate was fitted to graphics of other kinds, but "
-        "by the same hand, and its noise is harsh: noise as soft as clouds, paintings of many "
-        "strokes and photographed handwriting often slip through. Scans, screenshots and "
-        "paintings made by others were not measured: expect less. "
+        "Such an image gets “can't tell” and the reason. All but the photographs and the "
+        "photographed pages were drawn by arithmetic. The gate was fitted to drawn examples of "
+        "other kinds, but by the same hand: of pictures by others expect less. Of those that were "
+        "tried, paintings after photographs, icons and screenshots with photographs in them "
+        "slipped through most. "
         "Pictures that somebody reduced to 32x32 pixels and saved with the very JPEG quality of "
         "the data set (75) look like the data set: most of them slip through, and their verdict "
         "is worth little."

@@ -84,6 +84,7 @@ def made_up(**changes) -> dict:
                 curves("random"),
                 curves("edges"),
                 curves("centre", 0.02),
+                curves("smooth", 0.01),
                 curves("gradcam", 0.05),
                 curves("smoothgrad", -0.05),
             ]
@@ -218,6 +219,9 @@ def test_the_plots_show_a_method_between_those_that_know_no_model(start, folder)
     deletion = json.loads(app.get("plotly_chart")[0].proto.spec)
     names = [trace["name"] for trace in deletion["data"]]
     assert names == ["SmoothGrad", "random order", "edge detector"]
+    said = next(c.value for c in app.caption if c.value.startswith("Deletion:"))
+    assert "a random order that is smooth has an area of 0.550" in said
+    assert "beats the other random one by +1.0 points (+0.0 to +2.0)" in said
     app.segmented_control(key="trust-view").set_value("Forgetting").run()
     depths = json.loads(app.get("plotly_chart")[0].proto.spec)
     assert [trace["name"] for trace in depths["data"]] == ["Grad-CAM", "SmoothGrad"]

@@ -12,24 +12,16 @@ from cifake_core.domain import SIGNALS
 from cifake_core.domain_statistics import statistics
 from cifake_core.labels import REAL
 from cifake_core.predict import Engine
-from train import calibrate, export, gate, graphics, outsiders
+from train import calibrate, export, gate, outsiders
 from train.convert import add_features
 
 
-def test_thresholds_turn_away_the_share_together():
-    rng = np.random.default_rng(0)
-    found = rng.exponential(size=(10_000, 3)) * [1, 10, 100]
-    thresholds = np.array(gate.choose_thresholds(found, 0.01))
-    away = found > thresholds
-    assert 0.0095 <= away.any(axis=1).mean() <= 0.01
-    assert np.ptp(away.mean(axis=0)) < 0.001  # each has its equal part
-    np.testing.assert_allclose(thresholds / [1, 10, 100], thresholds[0], rtol=0.2)
-
-
-def test_distances_that_go_together_cost_one_false_alarm():
-    one = np.arange(1000.0)
-    thresholds = gate.choose_thresholds(np.column_stack([one, one]), 0.01)
-    assert thresholds == (989.0, 989.0)
+@pytest.mark.parametrize(("count", "away"), [(1000, 10), (99, 0), (10_000, 100)])
+def test_the_limit_turns_away_the_share_and_no_more(count, away):
+    found = np.random.default_rng(0).exponential(size=count)
+    limit = gate.choose_limit(found, 0.01)
+    assert (found > limit).sum() == away
+    assert limit == np.float32(limit)  # as the file keeps it
 
 
 @pytest.mark.parametrize("count", [300, 3900, 5500, 20_000])
@@ -74,13 +66,14 @@ def test_the_score_tells_kinds_apart_that_no_single_value_does():
     assert np.mean(score(mirrored)) < np.mean(score(own))
 
 
-def test_graphics_are_the_same_each_time_and_of_many_kinds():
-    first = gate.drawn(32)
+@pytest.mark.parametrize("kinds", [examples.KINDS for examples in gate.EXAMPLES])
+def test_examples_are_the_same_each_time_and_of_many_kinds(kinds):
+    first = gate.drawn(kinds, 32)
     gate.drawn.cache_clear()
-    np.testing.assert_array_equal(first, gate.drawn(32))
-    assert first.shape == (20 * len(graphics.KINDS), 32, 32, 3)
+    np.testing.assert_array_equal(first, gate.drawn(kinds, 32))
+    assert first.shape == (20 * len(kinds), 32, 32, 3)
     assert len(np.unique(first.reshape(len(first), -1), axis=0)) > 0.95 * len(first)
-    assert not {k.__name__ for k in graphics.KINDS} & set(outsiders.KINDS), "tried on what it saw"
+    assert not {k.__name__ for k in kinds} & set(outsiders.KINDS), "tried on what it saw"
 
 
 def test_the_gate_alone_leaves_thresholds_where_they_are(shipped, tiny_cifake):
@@ -90,7 +83,7 @@ def test_the_gate_alone_leaves_thresholds_where_they_are(shipped, tiny_cifake):
     now = artifacts.read_card("paper_cnn").raw
     assert [now["calibration"][k] for k in ("real_to", "fake_from")] == [0.3, 0.7]
     assert now["calibration"]["temperature"] == said["temperature"]
-    assert set(now["gate"]["thresholds"]) == set(SIGNALS)
+    assert set(now["gate"]["rare"]) == set(SIGNALS)
 
 
 def test_validation_images_are_kept_out_of_the_fit(data):
@@ -145,9 +138,9 @@ def test_an_older_model_gets_thresholds_features_and_a_gate(shipped, tiny_cifake
     assert calibrate.main(["--model", "paper_cnn", "--data", str(tiny_cifake)]) == 0
     card = artifacts.read_card("paper_cnn")
     engine = artifacts.load_engine(card)
-    assert artifacts.load_gate(card, engine).thresholds == tuple(
-        np.float32(t) for t in card.raw["gate"]["thresholds"].values()
-    )
+    found = artifacts.load_gate(card, engine)
+    assert found.limit == card.raw["gate"]["limit"]
+    assert found.rare.tolist() == list(card.raw["gate"]["rare"].values())
     data = dataset.load(tiny_cifake)
     rows = dataset.validation_indices(data.train)
     images, is_real = data.train.images[rows], data.train.labels[rows] == REAL
@@ -174,6 +167,7 @@ def test_the_shipped_gates_were_fitted_to_these_files(real_cifake):
         card = artifacts.read_card(name)
         found = artifacts.load_gate(card, artifacts.load_engine(card))
         said = card.raw["gate"]
-        np.testing.assert_allclose(found.thresholds, list(said["thresholds"].values()), rtol=1e-6)
+        assert found.rare.tolist() == list(said["rare"].values())
+        assert found.limit == said["limit"]
         assert said["of"] == len(dataset.validation_indices(real_cifake.train))
         assert card.raw["calibration"]["promised_error"] == export.ERROR

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 import tarfile
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ from cifake_core.calibration import Calibration
 from cifake_core.catalogue import is_of, right_of_answers
 from cifake_core.errors import ConfigError
 from cifake_core.perturb import STRESS
-from train import outside, outsiders
+from train import outside, outsiders, shapes, textures
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_only_validation_images_are_changed(tiny_cifake):
             return np.zeros(len(batch)), batch.mean((1, 2))
 
         def far(self, pixels, _):
-            return np.zeros((len(pixels), 4), bool)
+            return np.zeros((len(pixels), 6), bool)
 
     card = SimpleNamespace(calibration=Calibration(1.0, 0.0, 0.1, 0.9))
     detector = SimpleNamespace(card=card, engine=Watching(), gate=Watching())
@@ -91,6 +92,34 @@ def test_an_archive_without_both_kinds_is_one_sentence(tiny_cifake, tmp_path, ca
 @pytest.mark.parametrize("side", [32, 300])
 def test_drawn_pictures_are_the_same_each_time(kind, side):
     one, other, third = (outsiders.KINDS[kind](np.random.default_rng(s), side) for s in (1, 1, 2))
+    assert one.shape == (side, side, 3)
+    assert one.dtype == np.uint8
+    np.testing.assert_array_equal(one, other)
+    assert not np.array_equal(one, third)
+
+
+def test_scans_are_squares_of_two_pages():
+    pytest.importorskip("skimage", reason="scikit-image is in requirements-quantus.txt")
+    found = outsiders.scans()
+    assert len(found) == 2
+    for draw in found.values():
+        one, other = (draw(np.random.default_rng(5), 32) for _ in range(2))
+        assert one.shape == (*one.shape[:1] * 2, 3)
+        assert one.shape[0] >= 64
+        np.testing.assert_array_equal(one, other)
+
+
+def test_scans_without_their_library_are_one_sentence(tiny_cifake, archive, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    options = ["--pictures", str(archive), "--data", str(tiny_cifake), "--scans"]
+    assert outside.main(options) == 1
+    assert "requirements-quantus" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", [*textures.KINDS, *shapes.KINDS])
+@pytest.mark.parametrize("side", [32, 300])
+def test_examples_are_the_same_each_time(kind, side):
+    one, other, third = (kind(np.random.default_rng(s), side) for s in (1, 1, 2))
     assert one.shape == (side, side, 3)
     assert one.dtype == np.uint8
     np.testing.assert_array_equal(one, other)
