@@ -1,15 +1,17 @@
 """Is an image anything like what a model was trained on? Six signals that are judged together.
 
 The size alone is judged elsewhere; here are pixels of the right size, which may still come from
-anywhere: a shrunk web picture, a drawing, a scan, noise. Three distances are fitted on training
-images of the data set, three scores on these and on drawn examples. What each signal has over what
-is usual adds up, and the limit is that under which 99% of the validation images stay
-(``python -m train.calibrate``).
+anywhere: a shrunk web picture, a drawing, a scan, noise. Traces of compression are looked for by
+rules; two distances are fitted on training images of the data set, three scores on these and on
+drawn examples. What each signal has over the usual adds up, and the limit is that under which 99%
+of the validation images stay (``python -m train.calibrate``).
 """
 
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -21,12 +23,15 @@ POWER = 3  # by which excesses add up: signals count together, but a large one a
 NEIGHBOUR = 5
 # Where a score that grows with squares would run away, in standard deviations.
 LIMIT = 6.0
-_EVEN, _THAN = "has more areas of one even tone", "than the images of the data set."
-_TOGETHER = "No sign of this is strong by itself, but together they are rare among its images."
+_EVEN = "has more areas of one even tone"
+_TOGETHER = (
+    "Several things about it are a little unusual. Each would pass, but together they are rare "
+    "among the images of the data set."
+)
 _LIKE = {
     "graphics": "a drawing, a screenshot or print",
     "textures": "noise, brush strokes or a photographed page",
-    "shapes": "a page, a pattern of facets or lights out of focus",
+    "shapes": "a page, coloured triangles or spots of light",
 }
 # What a person can check with the eye, each by the statistics that show it: (too low, too high).
 _WORDS = (
@@ -89,7 +94,7 @@ class Neighbours:
 
 @dataclass(frozen=True, slots=True)
 class Quadratic:
-    """A logistic regression on (K,) values and their products: are they those of drawings?
+    """A logistic regression on (K,) values and their products: are they those of examples?
 
     Fitted to training images against drawn examples, as in Hendrycks et al. 2019,
     arXiv:1812.04606.
@@ -162,7 +167,7 @@ class Gate:
         any other image.
         """
         excess = self.excess(distances)
-        counts = (excess >= 1) | (excess == excess.max(axis=1, keepdims=True))
+        counts = excess >= np.minimum(1, excess.max(axis=1, keepdims=True))
         return counts & (together(excess) > self.limit)[:, None]
 
     def excess(self, distances: np.ndarray) -> np.ndarray:
@@ -174,19 +179,20 @@ class Gate:
         """For each image a sentence on every signal that makes it strange; none if it is at home.
 
         The most unusual comes first, but one even tone before all. Of what it is like only the
-        likest is told.
+        likest is told, and nothing of a single signal where none is rare by itself.
         """
         distances, deviations = self._measured(pixels, features)
         excess, far = self.excess(distances), self.too_far(distances)
         said = []
         for row, over, own in zip(far, excess, deviations, strict=True):
-            order = [SIGNALS[i] for i in np.argsort(-over, kind="stable") if row[i]]
-            others = [name for name in order if name in _LIKE][1:]
-            sentences = [self._sentence(name, own) for name in order if name not in others]
-            sentences.sort(key=lambda s: not s.endswith(f"{_EVEN} {_THAN}"))
-            if sentences and (over < 1).all():
-                sentences.append(_TOGETHER)
-            said.append(tuple(sentences))
+            if row.any() and (over < 1).all():
+                said.append((_TOGETHER,))
+                continue
+            names = [SIGNALS[i] for i in np.argsort(-over, kind="stable") if row[i]]
+            others = [name for name in names if name in _LIKE][1:]
+            if "statistics" in names and _word(own) == _EVEN:
+                names.sort(key=lambda name: name != "statistics")
+            said.append(tuple(self._sentence(n, own) for n in names if n not in others))
         return said
 
     @staticmethod
@@ -202,9 +208,7 @@ class Gate:
             return "What the model sees in it lies far from all that it saw in training."
         if signal in _LIKE:
             return f"It is more like {_LIKE[signal]} than like a photograph of things."
-        shifts = [(float(z[list(columns)].mean()), low, high) for columns, low, high in _WORDS]
-        shift, low, high = max(shifts, key=lambda s: abs(s[0]))
-        return f"It {high if shift > 0 else low} {_THAN}"
+        return f"It {_word(z)} than the images of the data set."
 
     def to_bytes(self) -> bytes:
         """As an .npz file, which :meth:`from_bytes` reads."""
@@ -227,15 +231,33 @@ class Gate:
     @classmethod
     def from_bytes(cls, data: bytes) -> Gate:
         """Raises ValueError or KeyError if that is no such file; nothing is unpickled."""
-        with np.load(io.BytesIO(data), allow_pickle=False) as found:
-            return cls(
-                Neighbours(*(found[f"statistics_{f}"] for f in _fields(Neighbours))),
-                Gaussian(*(found[f"features_{f}"] for f in _fields(Gaussian))),
-                *(Quadratic(*(found[f"{n}_{f}"] for f in _fields(Quadratic))) for n in _LIKE),
-                found["usual"],
-                found["rare"],
-                float(found["limit"]),
-            )
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as found:
+                gate = cls(
+                    Neighbours(*(found[f"statistics_{f}"] for f in _fields(Neighbours))),
+                    Gaussian(*(found[f"features_{f}"] for f in _fields(Gaussian))),
+                    *(Quadratic(*(found[f"{n}_{f}"] for f in _fields(Quadratic))) for n in _LIKE),
+                    found["usual"],
+                    found["rare"],
+                    float(found["limit"]),
+                )
+        except (EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(str(error)) from error
+        # With such numbers no image would be strange.
+        if not gate.usual.shape == gate.rare.shape == (len(SIGNALS),):
+            raise ValueError("usual and rare must have a number for each signal")
+        if not (np.isfinite([*gate.usual, *gate.rare, gate.limit]).all()):
+            raise ValueError("usual, rare and limit must be numbers")
+        if not (gate.rare > gate.usual).all():
+            raise ValueError("rare must be above usual")
+        return gate
+
+
+def _word(z: np.ndarray) -> str:
+    """What is most unlike the data set about (K,) statistics in standard deviations."""
+    shifts = [(float(z[list(columns)].mean()), low, high) for columns, low, high in _WORDS]
+    shift, low, high = max(shifts, key=lambda s: abs(s[0]))
+    return high if shift > 0 else low
 
 
 def together(excess: np.ndarray) -> np.ndarray:

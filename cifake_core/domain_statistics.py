@@ -18,7 +18,7 @@ QUALITY_75 = np.array(
 # Where a step is this large, being off by a grey level shows.
 _COARSE, _COARSER = QUALITY_75 >= 8, QUALITY_75 >= 12
 # Set by hand near what 1 in 400 of 20,000 training images exceeds (0.416, 0.500, 2.180), of each of
-# the three measures of `_compression`; the gate fits its threshold on top.
+# the three measures of `_compression`; the gate fits what is rare on top.
 _USUAL = (0.42, 0.52, 2.1)
 _FEWEST = 8  # coefficients that a mean is taken over
 _K = np.arange(8)

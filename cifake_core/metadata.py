@@ -257,14 +257,14 @@ def _said(manifest: credentials.Manifest) -> Iterator[tuple[str, str, str, str]]
         yield "part" if in_part else kind, what, f"a file written by {manifest.generator}", about
     for action, address, program in manifest.actions:
         kind, words = source_type(address)
-        if kind == "generator" and (in_part or action in _OF_A_PART):
+        if kind == "generator" and (in_part or action not in _OF_THE_WHOLE):
             kind = "part"
         value = f"{action.removeprefix('c2pa.')}: {words}" + (program and f" ({program})")
         yield kind, what, value, about
 
 
-# Actions of Content Credentials that tell of something done to a picture that was there before.
-_OF_A_PART = ("c2pa.edited", "c2pa.placed")
+# Actions of Content Credentials that tell what a picture was to begin with; others change one.
+_OF_THE_WHOLE = ("c2pa.created", "c2pa.opened")
 # Properties of IPTC Photo Metadata 2025.1
 _IPTC_AI = {"AIPromptInformation": "AI prompt (XMP)", "AISystemUsed": "AI system (XMP)"}
 # What other programs copy into texts, and what names people.

@@ -108,7 +108,14 @@ def read(kind: str, data: bytes) -> Credentials | None:
         return Credentials(*(str(found[key]) for key in ("state", "signer", "time")), manifests)
     except subprocess.TimeoutExpired:
         raise NotInTimeError from None
-    except (OSError, subprocess.SubprocessError, ValueError, TypeError, LookupError):
+    except (
+        OSError,
+        subprocess.SubprocessError,
+        ValueError,
+        TypeError,
+        LookupError,
+        RecursionError,
+    ):
         return None
     finally:
         _one.release()
@@ -172,7 +179,7 @@ def lineage(store: dict, whole: bool) -> list[tuple[int, str, list[list[str]]]]:
     Returns:
         For each the place of its relation in RELATIONS, its program and its actions.
     """
-    waiting = [(0, 0, str(store.get("active_manifest")))]  # relation, steps back, label
+    waiting = [(0, 0, store.get("active_manifest"))]  # relation, steps back, label
     found, seen = [], set()
     while waiting and len(seen) < MAX_MANIFESTS:
         relation, steps, label = heapq.heappop(waiting)
@@ -184,8 +191,9 @@ def lineage(store: dict, whole: bool) -> list[tuple[int, str, list[list[str]]]]:
         for ingredient in _list(manifest, "ingredients")[:MAX_INGREDIENTS] if whole else ():
             kin = _get(ingredient, "relationship")
             if kin in RELATIONS[1:] and holds(ingredient):
-                back = str(_get(ingredient, "active_manifest"))
-                heapq.heappush(waiting, (max(relation, RELATIONS.index(kin)), steps + 1, back))
+                back = _get(ingredient, "active_manifest")
+                if isinstance(back, str):
+                    heapq.heappush(waiting, (max(relation, RELATIONS.index(kin)), steps + 1, back))
     return found
 
 

@@ -42,7 +42,7 @@ _PATTERNS = (
 _NAMES = re.compile(
     r"\b(?:stable[ _-]?(?:diffusion|cascade)|sdxl|automatic1111|comfyui|invokeai|novelai|midjourney"
     r"|fooocus|swarmui|dall[·.e -]{1,3}\d?|adobe firefly|firefly (?:image|video)|openai|chatgpt"
-    r"|gpt-?image|gpt-?4o|google (?:imagen|imagefx)|imagen \d|google[ -]gemini|google ai"
+    r"|gpt-?image|gpt-?4o|google (?:imagen|imagefx)|google[ -]gemini|google ai"
     r"|made with ai|flux[. -]?[12]|ideogram[. ]ai|leonardo[. ]ai|bing image creator"
     r"|microsoft designer|stability ?ai|nightcafe|craiyon|dreamstudio|recraft|seedream|jimeng"
     r"|nano banana|xai grok|qwen[ _-]?image|kandinsky[ -]\d\.\d|tencent hunyuan"
@@ -53,7 +53,8 @@ _NAMES = re.compile(
 # Words that name people and things as well, where they, perhaps with a version, are the whole
 # name of a program. PixArt is not among them: it makes sensors of cameras.
 _WHOLE = re.compile(
-    r"imagefx|(?:gemini|grok|sora|reve(?: image)?|kling|krea|hunyuan|kandinsky|diffusers|ideogram"
+    r"imagefx|imagen[ -]\d(?:\.\d)?"
+    r"|(?:gemini|grok|sora|reve(?: image)?|kling|krea|hunyuan|kandinsky|diffusers|ideogram"
     r"|draw things)(?:[ /-]v?\d[\w. -]{0,30})?",
     re.IGNORECASE,
 )
@@ -106,9 +107,10 @@ def ai_kind(name: str, program: bool = False) -> str | None:
         program: the field is one for names of programs, so that a bare "Gemini" is one.
     """
     name = name[:500]
-    if _EDITED.search(name):
-        return _PART
-    return _AI if _NAMES.search(name) or (program and _WHOLE.fullmatch(name.strip())) else None
+    rest = _EDITED.sub("", name)
+    if _NAMES.search(rest) or (program and _WHOLE.fullmatch(name.strip())):
+        return _AI
+    return _PART if rest != name else None
 
 
 def trace(keyword: str, text: str) -> str | None:

@@ -55,15 +55,18 @@ KIN = {
     "": ("source", ""),
     "parentOf": (
         "came from",
-        "The signer of this file says that the picture was this before; it may have changed since.",
+        "Whoever signed the file, or one it was made from, says that the picture was this before; "
+        "it may have changed since.",
     ),
     "componentOf": (
         "contains",
-        "The signer of this file says that this is a part of it; the rest may be of any kind.",
+        "Whoever signed the file, or one it was made from, says that this is a part of it; the "
+        "rest may be of any kind.",
     ),
     "inputTo": (
         "made using",
-        "The signer of this file says that this was used to make it, which need not show in it.",
+        "Whoever signed the file, or one it was made from, says that this was used to make it, "
+        "which need not show in it.",
     ),
 }
 

@@ -137,6 +137,11 @@ def test_comfyui_workflow_in_the_camera_tags():
         (xmp('q:Credit="Apple Photos Clean Up"'), {"part": ["Apple Photos Clean Up"]}),
         (xmp('q:Credit="Jane Doe"'), {}),
         (xmp('q:Credit="Gemini Doe"'), {}),
+        (xmp('q:Credit="Imagen 3 / EFE"'), {}),
+        (
+            xmp('q:Credit="Made with Midjourney, edited with AI"'),
+            {"generator": ["Made with Midjourney, edited with AI"]},
+        ),
         (xmp('q:Credit="Grok"'), {}),
         (xmp('q:Make="Gemini" q:Model="XL"'), {"camera": ["Gemini XL"]}),
         (xmp('q:CreatorTool="Gemini"'), {"generator": ["Gemini"]}),
@@ -177,7 +182,7 @@ def test_comments_of_jpeg_and_gif():
 
 
 def test_names_of_generators():
-    for name in ("DALL·E 3", "ChatGPT", "FLUX.1-dev", "stable-diffusion.cpp", "Imagen 4"):
+    for name in ("DALL·E 3", "ChatGPT", "FLUX.1-dev", "stable-diffusion.cpp", "Google Imagen"):
         assert ai_kind(name) == "generator", name
     for name in ("Stable Cascade", "Qwen-Image-Edit", "Kandinsky 2.2", "PixArt-Σ", "PixArt-alpha"):
         assert ai_kind(name) == "generator", name
@@ -188,6 +193,8 @@ def test_names_of_generators():
     for name in ("PixArt", "PixArt Imaging", "School playground", "Softdiffusers", "Reverie"):
         assert ai_kind(name, program=True) is None, name
     assert ai_kind("Kandinsky 1923") is None
+    assert ai_kind("Imagen 4") is None
+    assert ai_kind("Imagen 4", program=True) == "generator"
 
 
 @pytest.mark.parametrize(

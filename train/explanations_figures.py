@@ -28,7 +28,7 @@ def over(found: Curves, others: Mapping[str, Curves], targets: np.ndarray) -> di
     """By how much an order of pixels beats each other one on the same images.
 
     A lower deletion curve and a higher insertion curve are better. ``both`` is the mean of the two
-    gaps, because a smooth order moves both curves up, whatever it knows (baseline ``smooth``).
+    gaps, which smoothness alone hardly moves: see the baseline ``smooth``.
 
     Args:
         others: curves of at least the first N images.

@@ -33,7 +33,7 @@ RARE = 0.998  # share of validation images below what counts as rare in one sign
 EXAMPLES = (graphics, textures, shapes)  # a score for each
 DRAWN = 1_000  # of each kind of example
 # Inverse of the penalty on the score's weights; of 0.01, 0.1 and 1 the one with which a kind of
-# graphics that is left out of the fit is recognised most often.
+# graphics that is left out of their fit is recognised most often; the other scores have the same.
 STRENGTH = 1.0
 SEED = 2024
 

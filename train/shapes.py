@@ -63,7 +63,7 @@ def lights(rng: np.random.Generator, side: int) -> np.ndarray:
     for _ in range(int(rng.integers(4, 40))):
         spot = np.zeros((side, side), np.float32)
         at, radius = rng.integers(0, side, 2).tolist(), max(1, int(side * rng.uniform(0.02, 0.16)))
-        cv2.circle(spot, at, radius, 1, -1, cv2.LINE_AA)
+        cv2.circle(spot, at, radius, 1, -1)
         tint = np.clip(hue + rng.normal(0, apart, 3), 0, 1) * rng.uniform(20, 160)
         image = image + spot[..., None] * tint.astype(np.float32)
     return clipped(cv2.GaussianBlur(image, (0, 0), side * rng.uniform(0.003, 0.03) + 0.1))

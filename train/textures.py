@@ -26,7 +26,7 @@ def haze(rng: np.random.Generator, side: int) -> np.ndarray:
         share = rng.uniform(0, 1)
         values = share * values.mean(axis=2, keepdims=True) + (1 - share) * values
     values = values / values.std() * rng.uniform(12, 70)
-    return clipped(np.broadcast_to(rng.uniform(60, 200, 3) + values, (side, side, 3)))
+    return clipped(rng.uniform(60, 200, 3) + values)
 
 
 def dabs(rng: np.random.Generator, side: int) -> np.ndarray:

@@ -256,9 +256,9 @@ def _smooth(found: Rows, way: str) -> str:
     if row is None or not dig(row, "over_random", "both", "interval_95"):
         return ""
     return (
-        f" Smoothness alone moves a curve: a random order that is smooth has an area of "
-        f"{row[f'{way}_area']:.3f}. The table has the mean of both curves, in which that order "
-        f"beats the other random one by {gap(row)}."
+        " A random order that is smooth, as heatmaps are, has an area of "
+        f"{row[f'{way}_area']:.3f}. The table has the mean of both curves, in which it differs "
+        f"from the other random order by {gap(row)}."
     )
 
 

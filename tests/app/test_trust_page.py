@@ -220,8 +220,8 @@ def test_the_plots_show_a_method_between_those_that_know_no_model(start, folder)
     names = [trace["name"] for trace in deletion["data"]]
     assert names == ["SmoothGrad", "random order", "edge detector"]
     said = next(c.value for c in app.caption if c.value.startswith("Deletion:"))
-    assert "a random order that is smooth has an area of 0.550" in said
-    assert "beats the other random one by +1.0 points (+0.0 to +2.0)" in said
+    assert "A random order that is smooth, as heatmaps are, has an area of 0.550" in said
+    assert "differs from the other random order by +1.0 points (+0.0 to +2.0)" in said
     app.segmented_control(key="trust-view").set_value("Forgetting").run()
     depths = json.loads(app.get("plotly_chart")[0].proto.spec)
     assert [trace["name"] for trace in depths["data"]] == ["Grad-CAM", "SmoothGrad"]

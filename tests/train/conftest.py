@@ -40,7 +40,7 @@ def places(tmp_path, monkeypatch):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def few_graphics():
+def few_examples():
     """A gate that is fitted to enough to be one; the real number takes half a minute to draw."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gate, "DRAWN", 20)

@@ -207,6 +207,8 @@ def test_from_the_data_to_the_page(evidence, few_methods, data, monkeypatch):
     assert ends == (curves["insertion"][-1], curves["insertion"][0])
     assert len(curves["deletion"]) == found["steps"] + 1
     assert curves["over_random"]["both"]["n"] == 4
+    assert "over_smooth" not in curves
+    assert set(rows["curves"]) == {*explanations.BASELINES, "gradcam", "occlusion"}
     assert record["randomised"]["layers"] == ["logit", "dense", "conv2", "conv1"]
     assert record["randomised"]["depths"] == [1, 4]
     for row in rows["randomised"].values():
@@ -243,6 +245,17 @@ def test_from_the_data_to_the_page(evidence, few_methods, data, monkeypatch):
         # Of the one the last decimals may differ: threads add up in another order.
         assert before.pop("gradcam").keys() == after.pop("gradcam").keys()
         assert before == after
+
+    # A record from before there was a smooth order gets it, and keeps the rest.
+    found = json.loads(evidence.read_text())
+    rows = found["models"][1]["curves"]["rows"]
+    found["models"][1]["curves"]["rows"] = [r for r in rows if r["method"] != "smooth"]
+    evidence.write_text(json.dumps(found))
+    measured.clear()
+    assert explanations.main(["--model", "paper_cnn", "--method", "gradcam", *options]) == 0
+    assert not measured
+    after = json.loads(evidence.read_text())["models"][1]["curves"]["rows"]
+    assert {r["method"]: r for r in after} == {r["method"]: r for r in rows}
 
 
 def test_means_leave_out_what_cannot_be_compared():
