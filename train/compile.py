@@ -14,6 +14,7 @@ def compile_model(config: Config, steps_per_epoch: int):
     """Build and compile the model of a configuration."""
     import keras
 
+    from train.depthwise import quicken
     from train.schedule import OneCycle
 
     if config.model not in BUILDERS:
@@ -27,6 +28,7 @@ def compile_model(config: Config, steps_per_epoch: int):
             raise ConfigError(f"{config.model} wants whole images, so it takes no crop.") from None
         said = str(error).partition("\n")[0].rstrip(". ")  # Keras says more below
         raise ConfigError(f"model_args do not fit {config.model}: {said}.") from None
+    quicken(model)
     rate = config.learning_rate
     if config.schedule == "one_cycle":
         cycles = [(p.learning_rate, p.epochs * steps_per_epoch) for p in config.phases()]

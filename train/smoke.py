@@ -1,13 +1,15 @@
 """Every part of a recipe on 512 images: ``python -m train.train --smoke [--recipe NAME]``.
 
-It trains one epoch of each cycle, validates, writes the weights and loads them again. What it
+It trains one short epoch of each cycle, validates, writes the weights and loads them again. What it
 reaches means nothing; that it gets there does.
 """
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -29,6 +31,7 @@ def smoke(configs: dict[str, Config], data: dataset.Dataset) -> int:
     from cifake_core.models import build
     from train.train import run
 
+    compile_less()
     for name, config in configs.items():
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
@@ -51,14 +54,34 @@ def smoke(configs: dict[str, Config], data: dataset.Dataset) -> int:
     return 0
 
 
+def compile_less() -> None:
+    """On JAX: nothing twice in this process, and what is compiled without dear passes.
+
+    Half of a smoke run is compilation there. It counts if JAX has not begun to compute.
+    """
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return
+    import jax
+
+    os.environ["XLA_FLAGS"] = f"--xla_backend_optimization_level=1 {os.getenv('XLA_FLAGS', '')}"
+    if not jax.config.jax_compilation_cache_dir:
+        folder = tempfile.TemporaryDirectory()
+        atexit.register(folder.cleanup)
+        jax.config.update("jax_compilation_cache_dir", folder.name)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
 def shortened(config: Config) -> Config:
-    """The same recipe, one epoch of each cycle on few images."""
+    """The same recipe, one epoch of each cycle; the cycles share the images out."""
+    limit = IMAGES // len(config.phases())
     return dataclasses.replace(
         config,
         epochs=1,
         then=tuple(table | {"epochs": 1} for table in config.then),
-        limit=IMAGES,
-        batch_size=min(config.batch_size, IMAGES // 4),
+        limit=limit,
+        batch_size=min(config.batch_size, limit // 4),
         dtype="float32",  # XLA's half-precision convolutions take minutes on a CPU
         validate_every=1,
         initial_weights="",

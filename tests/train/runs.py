@@ -9,8 +9,10 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import h5py
@@ -165,7 +167,20 @@ def environment(more: dict[str, str]) -> dict[str, str]:
     """Of a run; one thread for each operation: sums then add up in the same order everywhere."""
     quiet = {"CIFAKE_NO_PROGRESS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
     threads = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    return {k: v for k, v in os.environ.items() if "PYTEST" not in k} | quiet | threads | more
+    # The runs are alike: what JAX compiled for one serves the next.
+    kept = {
+        "JAX_COMPILATION_CACHE_DIR": compiled_by_jax(),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+    }
+    there = {k: v for k, v in os.environ.items() if "PYTEST" not in k}
+    return there | quiet | threads | kept | more
+
+
+@cache
+def compiled_by_jax() -> str:
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return folder.name
 
 
 def log_beside(folder: Path) -> Path:
