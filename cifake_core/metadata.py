@@ -18,7 +18,7 @@ from cifake_core.errors import ImageError
 from cifake_core.limits import MAX_BYTES
 from cifake_core.metadata_blocks import MAX_BLOCKS, MAX_TEXT, Block, blocks
 from cifake_core.metadata_tags import comment_of, read_exif, read_xmp, text_of
-from cifake_core.metadata_traces import ai_kind, gist, source_type, trace
+from cifake_core.metadata_traces import ai_kind, credit_kind, gist, source_type, trace
 from cifake_core.metadata_words import KIN, SAID, STATES, WORTH, clean
 
 MAX_FINDINGS = 24
@@ -172,7 +172,7 @@ class _Found:
         for name, value in pairs:
             if name in ("CreatorTool", "softwareAgent"):
                 self.program("Software (XMP)", value)
-            elif name == "Credit" and (kind := ai_kind(value)):  # else the name of a person
+            elif name == "Credit" and (kind := credit_kind(value)):  # else the name of a person
                 self.add(kind, "Credit (XMP)", value)
             elif name == "DigitalSourceType":
                 kind, words = source_type(value)
