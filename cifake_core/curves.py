@@ -48,16 +48,16 @@ class Bin:
     count: int
     p_fake: float  # mean
     fake_share: float  # how many truly are
+    spread: float  # standard deviation of that share if each image's ``p_fake`` were right
 
     @property
     def lean(self) -> int:
         """1 if ``p_fake`` is too high here, -1 if too low, 0 if chance alone could explain it.
 
-        Chance: 1.96 standard deviations that the share would have if ``p_fake`` were right.
+        Chance: 1.96 times ``spread``.
         """
-        spread = math.sqrt(self.p_fake * (1 - self.p_fake) / self.count)
         gap = self.p_fake - self.fake_share
-        return 0 if abs(gap) <= 1.96 * spread else int(math.copysign(1, gap))
+        return 0 if abs(gap) <= 1.96 * self.spread else int(math.copysign(1, gap))
 
 
 def decode(evidence: dict[str, Any]) -> Scores | None:
@@ -157,7 +157,10 @@ def _bin(
 ) -> Bin | None:
     if not (count := int(inside.sum())):
         return None
-    return Bin(low, high, count, float(p_fake[inside].mean()), float(is_fake[inside].mean()))
+    p = p_fake[inside]
+    # Independent images: the variances add up. That of their mean p would be more.
+    spread = math.sqrt(float((p * (1 - p)).sum())) / count
+    return Bin(low, high, count, float(p.mean()), float(is_fake[inside].mean()), spread)
 
 
 def _bits(packed: str, count: int) -> np.ndarray:

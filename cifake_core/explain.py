@@ -49,6 +49,7 @@ SMOOTH_NOISE = 0.1  # of the image's range; its paper finds 0.1 to 0.2 best
 # within 100 ms costs: on `lens` 16 order pixels nearly as well as 128, but hit less often. A net
 # that works on maps of more than ``SCORE_LARGE`` positions a side takes longer for each.
 SCORE_MAPS, SCORE_MAPS_OF_LARGE, SCORE_LARGE = 16, 8, 64
+ROUNDING = 1e-4  # of a logit; a map that raises it by less does nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,8 @@ class Explainer:
         def increase(p_fake_and_real) -> list[float]:
             """How far the target's logit rises above that of an image of which nothing is seen."""
             p = np.asarray(p_fake_and_real, np.float64)
-            return list(np.maximum(sign * (np.log(p[:, 1]) - np.log(p[:, 0]) - nothing), 0))
+            rise = sign * (np.log(p[:, 1]) - np.log(p[:, 0]) - nothing)
+            return list(np.where(rise > ROUNDING, rise, 0))
 
         maps = Scorecam(net)(increase, pixels[None], max_N=self.score_maps, **self._at_layer())
         return np.asarray(maps)[0]

@@ -125,6 +125,7 @@ def _decode(kind: str, data: bytes) -> DecodedImage:
                 "Save the picture as a PNG and try again."
             )
         mode = im.mode  # some readers change it while loading
+        _scale_key(im, str(layout))
         im.load()
         rgb, transparent = _to_rgb(im, lean.tags or {})
     notes = [] if lean.orientation == 1 else [AS_STORED]
@@ -144,6 +145,15 @@ def _decode(kind: str, data: bytes) -> DecodedImage:
         notes.append("Its 16-bit values were scaled to 8 bits.")
     height, width = rgb.shape[:2]
     return DecodedImage(rgb, kind, mode, width, height, lean.orientation, tuple(notes))
+
+
+def _scale_key(im: Image.Image, layout: str) -> None:
+    """Bring a PNG's transparent value to the depth that Pillow brings its pixels to."""
+    key = im.info.get("transparency")
+    if layout in ("L;2", "L;4") and isinstance(key, int):
+        im.info["transparency"] = key * 255 // (2 ** int(layout[-1]) - 1)
+    elif layout == "RGB;16B" and isinstance(key, tuple):
+        im.info["transparency"] = tuple(value >> 8 for value in key)
 
 
 def _to_rgb(im: Image.Image, tags: dict[int, list[int]]) -> tuple[np.ndarray, bool]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
@@ -113,8 +114,15 @@ class _Found:
         self.signed = self.late = False
 
     def metadata(self) -> Metadata:
-        chosen = sorted(self.findings, key=lambda finding: KINDS.index(finding.kind))
-        return Metadata(tuple(chosen[:MAX_FINDINGS]), in_time=not self.late)
+        place: Counter[str] = Counter()
+        turns = []
+        for finding in self.findings:
+            turns.append((place[finding.kind], KINDS.index(finding.kind), finding))
+            place[finding.kind] += 1
+        # One of each kind before a second of any: no question that is answered reads "unknown".
+        kept = sorted(turns, key=lambda turn: turn[:2])[:MAX_FINDINGS]
+        kept.sort(key=lambda turn: (turn[1], turn[0]))
+        return Metadata(tuple(finding for _, _, finding in kept), in_time=not self.late)
 
     def add(self, kind: str, label: str, value: str, worth: str | None = None) -> None:
         value = clean(value)
@@ -193,7 +201,9 @@ class _Found:
                     "No server is asked here, so what they say is unknown.",
                 )
         if not whole:
-            self.unreadable("Part of the XMP block is damaged or not allowed")
+            self.unreadable(
+                "Part of the XMP block is damaged, not allowed or more than is read here"
+            )
 
     def camera(self, where: str, make: str, model: str, lens: str) -> None:
         for text in (make, model):  # ComfyUI writes its WEBP files' workflow there

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 SECONDS = 5  # of work
 WAIT_SECONDS = 15  # on a busy machine
 MAX_MEMORY = 2**30
-MAX_ITEMS = 8  # actions of a manifest
+MAX_ITEMS = 64  # different actions of a manifest
 MAX_MANIFESTS = 32  # that are read, of those the file goes back to; with it, how far back
 MAX_INGREDIENTS = 64  # of a manifest
 MAX_CHARS = 200
@@ -228,7 +228,8 @@ def _actions(manifest: dict) -> list[list[str]]:
                 row = (_get(action, "action"), _get(action, "digitalSourceType"), agent)
                 if row[1]:
                     actions.append([_short(value) for value in row])
-    return actions[:MAX_ITEMS]
+    # Each once: an editor's history says the same again and again.
+    return [list(row) for row in dict.fromkeys(map(tuple, actions))][:MAX_ITEMS]
 
 
 def _get(found: object, *keys: object) -> object:

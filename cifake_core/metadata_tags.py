@@ -8,6 +8,7 @@ is refused.
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from xml.parsers import expat
 
 from cifake_core.metadata_blocks import MAX_BLOCK, MAX_TEXT
@@ -15,7 +16,7 @@ from cifake_core.metadata_blocks import MAX_BLOCK, MAX_TEXT
 MAX_ENTRIES = 1000
 MAX_DEPTH = 64
 MAX_ELEMENTS = 2_000  # of a packet; an editor's long history has some hundreds
-MAX_VALUES = 64
+MAX_VALUES = 16  # different ones of a property
 
 # EXIF 3.0, tables 4 to 9; 700 and 52545 in TIFF: XMP and C2PA; 40092: Windows' own comment.
 TAGS = {
@@ -114,16 +115,21 @@ def read_xmp(body: bytes, wanted: set[str]) -> tuple[list[tuple[str, str]], bool
         body: an XMP packet in any encoding that expat knows.
 
     Returns:
-        Pairs of local name and text, at most MAX_VALUES, and whether all of it could be read.
+        Pairs of local name and text, each once and at most MAX_VALUES of a name, and whether that
+        is all there is.
     """
-    found: list[tuple[str, str]] = []
+    found: dict[tuple[str, str], None] = {}  # a set that keeps its order
+    count: Counter[str] = Counter()
     elements = 0
     path: list[str] = []
     texts: list[str] = []
 
     def keep(name: str, value: str) -> None:
-        if name in wanted and value.strip() and len(found) < MAX_VALUES:
-            found.append((name, value.strip()))
+        pair = (name, value.strip())
+        if name in wanted and pair[1] and pair not in found:
+            count[name] += 1
+            if count[name] <= MAX_VALUES:
+                found[pair] = None
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal elements
@@ -154,5 +160,5 @@ def read_xmp(body: bytes, wanted: set[str]) -> tuple[list[tuple[str, str]], bool
     try:
         parser.Parse(body.strip(b"\0 \t\r\n"), True)
     except (expat.ExpatError, ValueError, LookupError):
-        return found, False
-    return found, True
+        return list(found), False
+    return list(found), max(count.values(), default=0) <= MAX_VALUES

@@ -21,7 +21,6 @@ import numpy as np
 
 from cifake_core import artifacts, images
 from cifake_core.calibration import Verdict
-from cifake_core.errors import CifakeLensError
 from cifake_core.explain import Explainer, Heatmap, Method, from_cam
 from cifake_core.explain_occlusion import occlusion
 from cifake_core.labels import FAKE, REAL
@@ -52,7 +51,8 @@ class Opened:
         sha256: of the file's bytes.
         width, height: in pixels, as stored.
         notes: what happened while decoding.
-        preview: (h, w, 3) uint8, at most PREVIEW_SIDE pixels a side, upright: to show to a person.
+        preview: (h, w, 3) uint8, at most PREVIEW_SIDE pixels a side, upright: to show to a person;
+            a single pixel where none was wanted.
         turned: the file asks to be turned or mirrored. So is the preview, and nothing else.
     """
 
@@ -135,13 +135,17 @@ class Detector:
         threads: for one batch, as in :class:`cifake_core.predict.Engine`.
         decoders: pictures that it decodes at a time, at most; by default it takes turns with the
             other models of the process.
+        previews: whether what it opens keeps one.
     """
 
-    def __init__(self, name: str, threads: int = 0, decoders: int | None = None) -> None:
+    def __init__(
+        self, name: str, threads: int = 0, decoders: int | None = None, previews: bool = True
+    ) -> None:
         self.card = artifacts.read_card(name)
         # The first time its goldens warm it up.
         self.engine = artifacts.load_engine(self.card, threads)
         self.gate = artifacts.load_gate(self.card, self.engine)
+        self._preview_side = PREVIEW_SIDE if previews else 1  # a pixel costs nothing to keep
         self._decoding = threading.BoundedSemaphore(decoders) if decoders else _decoding
         self._lock = threading.Lock()
         self._explainer: Future[Explainer] | None = None
@@ -157,7 +161,7 @@ class Detector:
             height=image.height,
             format=image.format,
             notes=image.notes,
-            preview=images.upright(shrink(image.pixels, PREVIEW_SIDE), image.orientation),
+            preview=images.upright(shrink(image.pixels, self._preview_side), image.orientation),
             turned=image.orientation != 1,
             prepared=prepare(image.pixels, self.card.image_size),
         )
@@ -340,11 +344,3 @@ def with_heatmap(analysis: Analysis, detector: Detector, explain: Explain) -> An
     target = analysis.leans_to if explain.target is None else explain.target
     heatmap = detector.heatmap(analysis.opened.prepared.pixels, explain.method, target)
     return replace(analysis, heatmap=heatmap)
-
-
-def try_open(detector: Detector, data: bytes) -> Opened | CifakeLensError:
-    """Like ``detector.open``, but a bad image is returned as its error, for work in batches."""
-    try:
-        return detector.open(data)
-    except CifakeLensError as error:
-        return error

@@ -63,15 +63,17 @@ def probability_bar(
     p_fake: float, real_to: float, fake_from: float, width: int = 720, height: int = 36
 ) -> np.ndarray:
     """(height, width, 3) uint8: the three answers' zones along p_fake, with a marker at it."""
-    x = (np.arange(width) + 0.5) / width
+    # The scale ends before the bar does, so that at 0 and 1, where most answers lie, the marker is
+    # whole and within its own zone.
+    start, length = 14, width - 29
+    x = (np.arange(width) + 0.5 - start) / length
     zone = np.where(x <= real_to, 0, np.where(x < fake_from, 1, 2))
     palette = np.array([_rgb(ANSWER_COLOURS[a]) for a in ("real", "uncertain", "fake")], np.uint8)
     row = palette[zone]
     for edge in np.flatnonzero(np.diff(zone)):
         row[edge : edge + 2] = 20  # a dark line: two of the colours are equally bright
     bar = np.tile(row, (height, 1, 1))
-    # Dark within a light rim, and never cut off by rounded corners: most answers lie at an end.
-    centre = int(np.clip(round(p_fake * width), 14, width - 15))
+    centre = start + round(p_fake * length)  # dark within a light rim
     cv2.rectangle(bar, (centre - 9, 0), (centre + 9, height - 1), (255, 255, 255), -1)
     cv2.rectangle(bar, (centre - 5, 0), (centre + 5, height - 1), (20, 20, 20), -1)
     return bar

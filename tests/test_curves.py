@@ -131,6 +131,15 @@ def test_the_middle_leans_if_chance_cannot_explain_it(fakes, lean):
     assert curves.middle(p_fake[100:], is_fake[100:]) is None
 
 
+@pytest.mark.parametrize(("fakes", "lean"), [(41, 1), (42, 0), (58, 0), (59, -1)])
+def test_chance_is_that_of_the_single_images(fakes, lean):
+    """100 times 0.25 * 0.75: 1.96 standard deviations of 4.33 images are 8.49 of them."""
+    found = curves.middle(np.tile([0.25, 0.75], 50), np.arange(100) < fakes)
+    assert found.p_fake == 0.5
+    assert found.spread == pytest.approx(0.0433, abs=1e-4)
+    assert found.lean == lean
+
+
 def test_the_middle_has_its_lower_edge_and_not_its_upper_one():
     found = curves.middle(np.array(curves.MIDDLE), np.array([True, True]))
     assert (found.count, found.p_fake) == (1, curves.MIDDLE[0])

@@ -206,6 +206,16 @@ def test_shipped_models_grad_cam_is_its_cam():
             np.testing.assert_allclose(cam.normalised, grad_cam.normalised, atol=2e-3)
 
 
+@pytest.mark.parametrize("target", [FAKE, REAL])
+def test_score_cam_draws_no_rounding_errors(target):
+    """Of a black image every masked copy is the same image, so no map does anything."""
+    card = artifacts.read_card("paper_cnn")
+    explainer = Explainer(artifacts.load_keras(card), card.target_layer, warm_up=False)
+    black = np.zeros((32, 32, 3), np.uint8)
+    assert explainer.heatmap(black, Method.SCORECAM, target).empty
+    assert not explainer.heatmap(images(32)[0], Method.SCORECAM, target).empty
+
+
 def test_targets_are_opposites():
     cam = np.array([[1.0, -2.0], [0.0, 4.0]])
     real = from_cam(cam, Method.CAM, REAL)

@@ -133,6 +133,26 @@ def test_transparent_colour_of_a_16_bit_grey_png() -> None:
     assert np.array_equal(pixels[0, :, 0], [0, BACKGROUND[0], 40_000 >> 8])
 
 
+@pytest.mark.parametrize(("depth", "key"), [(1, 1), (2, 1), (2, 3), (4, 7), (4, 0)])
+def test_transparent_grey_of_few_bits(depth: int, key: int) -> None:
+    """Every value in a row of its own."""
+    most = 2**depth - 1
+    rows = b"".join(bytes([0, value << (8 - depth)]) for value in range(most + 1))
+    png = encoders.png(1, most + 1, depth, 0, rows, encoders.chunk(b"tRNS", bytes([0, key])))
+    image = decode(png)
+    grey = [BACKGROUND[0] if v == key else v * 255 // most for v in range(most + 1)]
+    assert image.pixels[:, 0, 1].tolist() == grey
+    assert any("transparent" in note for note in image.notes)
+
+
+def test_transparent_colour_of_a_16_bit_png() -> None:
+    values = np.array([[[1000, 2000, 3000], [30_000, 2000, 3000]]], np.uint16)
+    key = encoders.chunk(b"tRNS", b"".join(v.to_bytes(2, "big") for v in (1000, 2000, 3000)))
+    image = decode(encoders.png_array(values, 2, key))
+    assert image.pixels.tolist() == [[list(BACKGROUND), [117, 7, 11]]]
+    assert any("transparent" in note for note in image.notes)
+
+
 # --- More than 8 bits ---
 
 RAMP = np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64)

@@ -13,7 +13,7 @@ from PIL import Image
 from written import A1111, COMFY, exif, jpeg_xmp, png, said, text_chunk, xmp
 
 from cifake_core import images, metadata, pipeline
-from cifake_core.metadata_traces import ai_kind, gist
+from cifake_core.metadata_traces import gist
 
 TRAINED = signed.IPTC + "trainedAlgorithmicMedia"
 
@@ -136,11 +136,7 @@ def test_comfyui_workflow_in_the_camera_tags():
         (xmp('q:Credit="Edited with Google AI"'), {"part": ["Edited with Google AI"]}),
         (xmp('q:Credit="Apple Photos Clean Up"'), {"part": ["Apple Photos Clean Up"]}),
         (xmp('q:Credit="Jane Doe"'), {}),
-        (xmp('q:Credit="Gemini Doe"'), {}),
-        (xmp('q:Credit="Imagen 3 / EFE"'), {}),
         (xmp('q:Credit="Midjourney, edited by AI"'), {"generator": ["Midjourney, edited by AI"]}),
-        (xmp('q:Credit="Grok"'), {}),
-        (xmp('q:Credit="Courtesy of OpenAI"'), {}),
         (xmp('q:Credit="Made with OpenAI"'), {"generator": ["Made with OpenAI"]}),
         (xmp('q:Credit="OpenAI/DALL-E 3"'), {"generator": ["OpenAI/DALL-E 3"]}),
         (xmp('q:Make="Gemini" q:Model="XL"'), {"camera": ["Gemini XL"]}),
@@ -179,22 +175,6 @@ def test_comments_of_jpeg_and_gif():
     gif = encode(picture(), "GIF", comment=b"Grandma's garden")
     assert said(gif) == {"text": ["Grandma's garden"]}
     assert said(jpeg_with(segment(0xFE, A1111.encode())))["generator"]
-
-
-def test_names_of_generators():
-    for name in ("DALL·E 3", "ChatGPT", "FLUX.1-dev", "stable-diffusion.cpp", "Google Imagen"):
-        assert ai_kind(name) == "generator", name
-    for name in ("Stable Cascade", "Qwen-Image-Edit", "Kandinsky 2.2", "PixArt-Σ", "PixArt-alpha"):
-        assert ai_kind(name) == "generator", name
-    for name in ("HunyuanDiT", "Kling AI", "krea.ai", "Playground v2.5", "runwayml", "Ideogram.ai"):
-        assert ai_kind(name) == "generator", name
-    for name in ("Adobe Photoshop 26.1", "Canon Firefly", "imagen", "Dallas", "f.lux", "HDR+"):
-        assert ai_kind(name, program=True) is None, name
-    for name in ("PixArt", "PixArt Imaging", "School playground", "Softdiffusers", "Reverie"):
-        assert ai_kind(name, program=True) is None, name
-    assert ai_kind("Kandinsky 1923") is None
-    assert ai_kind("Imagen 4") is None
-    assert ai_kind("Imagen 4", program=True) == "generator"
 
 
 @pytest.mark.parametrize(

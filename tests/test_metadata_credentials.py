@@ -173,15 +173,19 @@ def test_older_lists_of_what_was_checked():
         assert lineage(statuses("claimSignature.validated", code)) == [("", "a")], code
 
 
-def test_an_action_behind_many_that_tell_of_no_source_is_read():
-    actions = [{"action": "c2pa.edited"}] * 50
+def test_an_action_behind_many_that_tell_nothing_new_is_read():
+    edited = {"action": "c2pa.edited", "digitalSourceType": "humanEdits"}
+    actions = [{"action": "c2pa.edited"}] * 50 + [edited] * 100
     actions += [{"action": "c2pa.created", "digitalSourceType": "trainedAlgorithmicMedia"}]
     store = manifests(a=[])
     store["manifests"]["a"]["assertions"] = [
         {"label": "c2pa.actions", "data": {"actions": actions}}
     ]
     ((_, _, found),) = metadata_credentials.summary(store)["manifests"]
-    assert found == [["c2pa.created", "trainedAlgorithmicMedia", ""]]
+    assert found == [
+        ["c2pa.edited", "humanEdits", ""],
+        ["c2pa.created", "trainedAlgorithmicMedia", ""],
+    ]
 
 
 def test_credentials_that_cannot_be_read(signed_jpeg):

@@ -151,3 +151,37 @@ def test_hostile_files_and_corpus(monkeypatch, capsys):
             print(f"\nmetadata of {name}: {found}", file=sys.stderr)
         assert found.bad == []
         assert found.stderr == b""
+
+
+def history(*agents: str) -> bytes:
+    """A JPEG whose editor noted each step, and after them all that a model made the picture."""
+    steps = "".join(
+        f"<rdf:li><q:softwareAgent>{agent}</q:softwareAgent></rdf:li>" for agent in agents
+    )
+    made = "<q:DigitalSourceType>trainedAlgorithmicMedia</q:DigitalSourceType>"
+    return jpeg_with(jpeg_xmp(xmp("", f"<q:History><rdf:Seq>{steps}</rdf:Seq></q:History>{made}")))
+
+
+def test_a_long_history_hides_nothing_that_comes_after_it():
+    found = said(history(*["Editor 1"] * 400))
+    assert found == {"software": ["Editor 1"], "generator": ["made by a generative model"]}
+    found = said(history(*[f"Editor {i}" for i in range(400)]))
+    assert found["generator"] == ["made by a generative model"]
+    assert found["unreadable"] == [
+        "Part of the XMP block is damaged, not allowed or more than is read here"
+    ]
+
+
+def test_no_kind_of_finding_is_crowded_out():
+    found = metadata._Found()
+    for kind in metadata.KINDS[::-1]:
+        for number in range(9):
+            found.add(kind, "label", f"{kind} {number}", "worth")
+    shown = found.metadata()
+    assert len(shown.findings) == metadata.MAX_FINDINGS
+    kinds = [finding.kind for finding in shown.findings]
+    assert list(dict.fromkeys(kinds)) == list(metadata.KINDS)
+    assert kinds == sorted(kinds, key=metadata.KINDS.index)
+    assert shown.unknown == ()
+    firsts = [f.value for f in shown.findings if f.kind == "generator"]
+    assert firsts == ["generator 0", "generator 1", "generator 2"]

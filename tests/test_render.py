@@ -71,10 +71,23 @@ def test_probability_bar_has_three_zones_and_a_marker(p_fake):
     assert row[900] == fake
     # Told apart without colours, too: a dark line lies between them.
     assert {at for at, c in enumerate(row) if c == (20, 20, 20) and 150 < at < 850} >= {
-        199,
-        200,
-        799,
-        800,
+        207,
+        208,
+        790,
+        791,
     }
     white = np.flatnonzero((bar[18] == 255).all(-1))
-    assert abs(white.mean() - np.clip(p_fake * 1000, 14, 985)) <= 1.5
+    assert abs(white.mean() - (14 + p_fake * 971)) <= 1.5
+
+
+@pytest.mark.parametrize("real_to", [0.0374, 0.2])
+def test_a_sure_answers_marker_stands_in_its_own_zone(real_to):
+    """Also where a model says "real" or "AI-generated" only at the very ends."""
+    for p_fake, answer in ((0.0, "real"), (1.0, "fake")):
+        row = render.probability_bar(p_fake, real_to, 1 - real_to)[18]
+        colour = np.frombuffer(bytes.fromhex(render.ANSWER_COLOURS[answer][1:]), np.uint8)
+        zone = np.flatnonzero((row == colour).all(-1))
+        marker = np.flatnonzero((row == 20).all(-1))
+        marker = marker[marker < 360] if p_fake == 0 else marker[marker > 360]
+        middle = marker[abs(marker - np.median(marker)) <= 9]
+        assert zone.min() < middle.min() < middle.max() < zone.max()

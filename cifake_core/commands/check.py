@@ -35,19 +35,19 @@ def add_to(commands) -> None:
         help="say real, fake or uncertain for image files",
         description="Exit status: 0 all files were read, 1 some were not, 2 nothing to do.",
     )
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
+    parser.add_argument("paths", nargs="+", type=_path, metavar="PATH", help="files or folders")
     parser.add_argument(
         "--model", default="lens", help="a name that `python -m cifake_core models` lists"
     )
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=_path,
         metavar="FILE",
         help="write there, not to stdout; the file appears when all is done",
     )
     parser.add_argument(
-        "--heatmaps", type=Path, metavar="DIR", help="a Grad-CAM as PNG for each image"
+        "--heatmaps", type=_path, metavar="DIR", help="a Grad-CAM as PNG for each image"
     )
     parser.add_argument(
         "--thorough",
@@ -58,6 +58,12 @@ def add_to(commands) -> None:
         "--all-files", action="store_true", help="in folders, try files of every name"
     )
     parser.set_defaults(run=run)
+
+
+def _path(text: str) -> Path:
+    if not text:  # a variable of the shell that is not set; Path("") would be the current folder
+        raise argparse.ArgumentTypeError("an empty name names nothing")
+    return Path(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,18 +83,13 @@ def run(args: argparse.Namespace) -> int:
         )
         return 2
     workers = min(8, cores() + 1)  # one more than cores, as each waits for the others now and then
-    detector = pipeline.Detector(args.model, threads=1, decoders=workers)
+    detector = pipeline.Detector(args.model, threads=1, decoders=workers, previews=False)
     total = output.guard(find_files(*files), args.out, args.heatmaps)
     if args.heatmaps:
         args.heatmaps.mkdir(parents=True, exist_ok=True)
     unread = done = 0
     with ExitStack() as stack:
-        if args.out:
-            out = stack.enter_context(output.result(args.out))
-        else:
-            out = output.stdout()
-            if hasattr(out, "reconfigure"):  # names that the terminal's encoding lacks
-                out.reconfigure(errors="backslashreplace")
+        out = stack.enter_context(output.result(args.out)) if args.out else output.stdout()
         place = args.out or output.STDOUT
         with output.naming(place):
             write = _writer(args.format, out)
@@ -118,18 +119,21 @@ def find_files(
 ) -> Iterator[Path]:
     """Named files as they are, then folders recursively in sorted order; links are not followed.
 
-    A named path that does not exist is yielded too, so that it gets its row. In folders, what runs
-    write is passed over: the folder ``leave_out`` with its heatmaps, the file ``result``, and files
-    under way.
+    A named path that does not exist is yielded too, and so is a folder that cannot be looked into:
+    each gets its row. In folders, what runs write is passed over: the folder ``leave_out`` with its
+    heatmaps, the file ``result``, and files under way.
     """
-    without = leave_out.resolve() if leave_out else None
+    without = os.path.realpath(leave_out) if leave_out else None
     written = os.path.realpath(result) if result else None
     for given in paths:
-        if not given.is_dir():
+        if not os.path.isdir(given):  # noqa: PTH112 - Path's raises where a name is too long
             yield given
             continue
-        for folder, subfolders, names in os.walk(given):
-            subfolders[:] = sorted(s for s in subfolders if Path(folder, s).resolve() != without)
+        closed: list[OSError] = []
+        for folder, subfolders, names in os.walk(given, onerror=closed.append):
+            subfolders[:] = sorted(
+                s for s in subfolders if os.path.realpath(Path(folder, s)) != without
+            )
             for name in sorted(names):
                 path = Path(folder) / name
                 suffix = path.suffix.lower()
@@ -139,6 +143,7 @@ def find_files(
                 ours = result and name == result.name and suffix not in EXTENSIONS
                 if not ours or os.path.realpath(path) != written:
                     yield path
+        yield from (Path(error.filename) for error in closed)
 
 
 def _judged(files: Iterator[Path], detector, workers: int, thorough: bool):
@@ -176,16 +181,23 @@ def _judged(files: Iterator[Path], detector, workers: int, thorough: bool):
 def _open(path: Path, detector):
     """The opened image, or the error that becomes its row."""
     from cifake_core import images
-    from cifake_core.pipeline import try_open
 
+    what = "file"
     try:
+        if path.is_dir():
+            what = "folder"
+            os.scandir(path).close()  # raises why it could not be looked into
         if not path.is_file():  # a pipe or a device would never end
-            what = "There is no such file." if not path.exists() else "This is not a plain file."
-            return UnsupportedImageError(what)
+            there = path.exists()
+            return UnsupportedImageError(
+                "This is not a plain file." if there else "There is no such file."
+            )
         with path.open("rb") as stream:
-            return try_open(detector, stream.read(images.MAX_BYTES + 1))
+            return detector.open(stream.read(images.MAX_BYTES + 1))
+    except CifakeLensError as error:
+        return error
     except OSError as error:
-        return UnsupportedImageError(f"The file cannot be read: {error.strerror}.")
+        return UnsupportedImageError(f"The {what} cannot be read: {error.strerror}.")
 
 
 def _row(path: Path, opened, analysis, model: str) -> dict:

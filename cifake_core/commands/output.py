@@ -43,6 +43,8 @@ def say(text: str) -> None:
 def stdout() -> TextIO:
     if sys.stdout is None:
         raise CifakeLensError("Standard output is closed, so the result has nowhere to go.")
+    if hasattr(sys.stdout, "reconfigure"):  # names that the terminal's encoding lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     return sys.stdout
 
 
@@ -71,7 +73,8 @@ def guard(inputs: Iterable[Path], out: Path | None, heatmaps: Path | None) -> in
                 f"--out names a file that is to be judged: {plain(str(path))}. "
                 "Choose another name for the result."
             )
-        if maps and (HEATMAP.fullmatch(path.name) or path.is_symlink()):
+        # Not Path's islink, which raises where a name is too long.
+        if maps and (HEATMAP.fullmatch(path.name) or os.path.islink(path)):  # noqa: PTH114
             real = Path(os.path.realpath(path))
             if real.parent == maps and HEATMAP.fullmatch(real.name):
                 raise CifakeLensError(

@@ -68,12 +68,18 @@ class Along:
             for way in self.change.ways
         ]
 
+    @property
+    def unlike(self) -> str:
+        """Of a strange image; "no longer" only where it was not one from the beginning."""
+        return STRANGE.replace("no longer", "not") if self.strange[0] else STRANGE
+
     def why(self, indices: Sequence[int]) -> str:
         """The reason of "can't tell" at these of the settings, as the end of a sentence."""
         if self.strange is None:
             return ""
         found = {bool(self.strange[1 + i]) for i in indices}
-        kinds = [word for kind, word in ((True, STRANGE), (False, UNDECIDED)) if kind in found]
+        words = ((True, self.unlike), (False, UNDECIDED))
+        kinds = [word for kind, word in words if kind in found]
         return f", because {' or '.join(kinds)}"
 
 
@@ -202,8 +208,7 @@ def flip_words(along: Along) -> str:
     owner = "model's reading" if along.strange is None else "answer"
     start += f", the {owner} is *{ANSWER_WORDS[before]}*"
     if before is UNSURE and along.strange is not None:
-        why = STRANGE if along.covered else STRANGE.replace("no longer", "not")
-        start += f", because {why if along.strange[along.first] else UNDECIDED}"
+        start += f", because {along.unlike if along.strange[along.first] else UNDECIDED}"
     if not sentences:
         return f"{start}. It stays so along the whole slider: there is no flip."
     if len(sentences) < len(change.ways):

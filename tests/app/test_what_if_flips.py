@@ -102,3 +102,14 @@ def test_answers_are_those_of_the_gate_first():
     along = Along(BLUR, line(BLUR, (32, 0.99)), PLAIN, np.arange(32) % 2 == 0)
     assert along.before is Verdict.UNCERTAIN
     assert along.answers[:3] == [Verdict.FAKE, Verdict.UNCERTAIN, Verdict.FAKE]
+
+
+def test_an_image_that_was_strange_from_the_beginning_is_not_so_no_longer():
+    p_fake, strange = line(BLUR, (32, 0.01)), np.ones(32, bool)
+    for covered in (False, True):
+        assert "because it is not like the images of CIFAKE" in said(BLUR, p_fake, strange, covered)
+    strange[:9] = [True, False, False, False, False, False, False, False, True]
+    told = said(BLUR, p_fake, strange, covered=True)
+    assert told.endswith("*can't tell*, because it is not like the images of CIFAKE.")
+    strange[0] = False
+    assert "because it is no longer like" in said(BLUR, p_fake, strange, covered=True)

@@ -26,10 +26,11 @@ def mark(element) -> None:
 def test_ask_all_stays_on_when_an_upload_is_replaced_twice(open_page):
     page = open_page()
     upload(page, "Clouds")
+    switch = page.get_by_role("switch", name="Ask all models")
     page.get_by_text("Ask all models").click()
+    expect(switch).to_be_checked()
     rows = page.get_by_role("row", name=re.compile("paper_cnn"))
     expect(rows).to_be_visible(timeout=WAIT)
-    switch = page.get_by_role("switch", name="Ask all models")
     page.get_by_text("Grad-CAM++", exact=True).click()
     expect(page.get_by_text(re.compile(r"^Grad-CAM\+\+, evidence for"))).to_be_visible(timeout=WAIT)
     mark(switch)
