@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from cifake_core.calibration import Calibration, Verdict
+from cifake_core.images import decode
+from cifake_core.samples import samples
 from cifake_core.stability import TINY, stabilities, stability
 
 PLAIN = Calibration(temperature=1, bias=0, real_to=0.1, fake_from=0.9)
@@ -26,6 +28,12 @@ def test_every_change_is_small_and_has_a_name_of_its_own():
         assert (after.shape, after.dtype) == (images.shape, np.uint8), tiny.label
         assert (after != images).any(axis=(1, 2, 3)).all(), tiny.label
         assert tiny.apply(images[:0]).shape == (0, 32, 32, 3)
+    # Nor is any of them next to nothing, which would only add to what is kept.
+    for sample in (s for s in samples() if s.credit):  # the photographs
+        pixels = decode(sample.png).pixels
+        for tiny in TINY:
+            moved = np.abs(tiny.apply(pixels[None])[0].astype(int) - pixels).mean()
+            assert moved >= 0.5, (sample.name, tiny.label)
     # Of an image without edges, none moves a pixel by more than 3% of the range.
     for tiny in TINY:
         assert np.abs(tiny.apply(images[:1] * 0 + 100).astype(int) - 100).mean() <= 7.7, tiny.label
