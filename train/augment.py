@@ -100,15 +100,25 @@ def _turn(image: np.ndarray, degrees: float, scale: float) -> np.ndarray:
 def _crop(batch: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """(B, size, size, 3): a square from anywhere in each image."""
     count, height, width, _ = batch.shape
-    rows = rng.integers(0, height - size + 1, (count, 1)) + np.arange(size)
-    columns = rng.integers(0, width - size + 1, (count, 1)) + np.arange(size)
-    return batch[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    rows = rng.integers(0, height - size + 1, count)
+    columns = rng.integers(0, width - size + 1, count)
+    return _windows(batch, rows, columns, size, size)
 
 
 def _shift(batch: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
     """Move each image by up to ``most`` pixels each way; what comes in is reflected."""
     count, height, width, _ = batch.shape
     padded = np.pad(batch, ((0, 0), (most, most), (most, most), (0, 0)), mode="reflect")
-    rows = rng.integers(0, 2 * most + 1, (count, 1)) + np.arange(height)
-    columns = rng.integers(0, 2 * most + 1, (count, 1)) + np.arange(width)
-    return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    rows, columns = (rng.integers(0, 2 * most + 1, count) for _ in range(2))
+    return _windows(padded, rows, columns, height, width)
+
+
+def _windows(
+    batch: np.ndarray, rows: np.ndarray, columns: np.ndarray, height: int, width: int
+) -> np.ndarray:
+    """(B, height, width, 3): of each image what begins at its row and column."""
+    out = np.empty((len(batch), height, width, batch.shape[3]), batch.dtype)
+    # A copy of slices for each image is several times as quick as one index for all of them.
+    for i, (y, x) in enumerate(zip(rows, columns, strict=True)):
+        out[i] = batch[i, y : y + height, x : x + width]
+    return out

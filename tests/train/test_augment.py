@@ -88,6 +88,31 @@ def test_crop_cuts_a_square_from_anywhere_in_each_image_and_changes_no_pixel(bat
     assert np.array_equal(changed(batch, crop=32), batch)
 
 
+@pytest.mark.parametrize("crop", [0, 24])
+@pytest.mark.parametrize("shift", [0, 4])
+def test_shift_and_crop_are_what_one_index_for_all_images_gives(shift, crop):
+    """Runs that were begun before each image had its own slice go on as they were."""
+
+    def windows(images: np.ndarray, size: int) -> np.ndarray:
+        count, side = images.shape[:2]
+        rows, columns = (
+            rng.integers(0, side - size + 1, (count, 1)) + np.arange(size) for _ in range(2)
+        )
+        return images[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+    images = np.random.default_rng(4).integers(0, 256, (64, 32, 32, 3), np.uint8)
+    rng = np.random.default_rng(0)
+    expected, wide = images, ((0, 0), (shift, shift), (shift, shift), (0, 0))
+    if shift:
+        expected = windows(np.pad(images, wide, mode="reflect"), 32)
+    # Where nothing else is asked for, these chances are still drawn.
+    for _ in ("blur", "noise", "jpeg"):
+        rng.random(len(images))
+    if crop:
+        expected = windows(expected, crop)
+    assert np.array_equal(changed(images, shift=shift, crop=crop), expected)
+
+
 def test_blur_takes_detail_away_and_keeps_the_mean(batch):
     noisy = np.random.default_rng(0).integers(0, 256, batch.shape, np.uint8)
     out = changed(noisy, blur=1.0, blur_sigma=(0.8, 0.8)).astype(float)
