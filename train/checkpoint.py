@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cifake_core.errors import ConfigError
+
 POINTER = "checkpoint.json"
 SLOTS = ("slot-a.npz", "slot-b.npz")
 
@@ -32,12 +34,27 @@ def save(folder: Path, step: int, arrays: list[np.ndarray]) -> None:
 
 
 def load(folder: Path) -> tuple[int, list[np.ndarray]] | None:
-    """(step, arrays) of the newest slot whose hash holds, or None if there is no such slot."""
-    for record in _records(folder):
-        if data := _whole(folder, record):
-            with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-                return record["step"], [stored[key] for key in sorted(stored.files)]
-    return None
+    """(step, arrays) of the newest slot whose hash holds, or None if none was ever written.
+
+    Raises:
+        ConfigError: something was written, but no slot is whole; to start again in silence would
+            cost the run what it had done, and its log.
+    """
+    try:
+        records = _records(folder)
+        for record in records:
+            if data := _whole(folder, record):
+                with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+                    return record["step"], [stored[key] for key in sorted(stored.files)]
+    except (ValueError, KeyError, TypeError):  # the pointer is no longer what was written
+        records = [{}]
+    # The second slot is never written before the pointer is there.
+    if not records and not (folder / SLOTS[1]).exists():
+        return None
+    raise ConfigError(
+        f"The checkpoints in {folder} are damaged or missing; copy them again, or begin anew with "
+        "another --run."
+    )
 
 
 def replace(path: Path, data: bytes) -> None:

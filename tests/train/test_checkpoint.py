@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cifake_core.errors import ConfigError
 from train import checkpoint
 
 
@@ -75,14 +76,41 @@ def test_after_a_fall_back_the_good_slot_is_kept_until_a_new_one_is_whole(tmp_pa
     assert_holds(tmp_path, 2)
 
 
-def test_both_slots_damaged_is_nothing_loaded(tmp_path):
+@pytest.mark.parametrize("how", [damage, Path.unlink, lambda p: p.write_bytes(b"")])
+@pytest.mark.parametrize("steps", [(1,), (1, 2)])
+def test_no_whole_slot_is_one_sentence_and_not_a_new_start(tmp_path, steps, how):
+    for step in steps:
+        checkpoint.save(tmp_path, step, state(step))
+    for slot in checkpoint.SLOTS[: len(steps)]:
+        how(tmp_path / slot)
+    with pytest.raises(ConfigError, match=r"damaged or missing; copy them again, .* another --run"):
+        checkpoint.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "how", [Path.unlink, lambda p: p.write_bytes(b"[{"), lambda p: p.write_bytes(b'["a"]')]
+)
+def test_a_damaged_or_lost_pointer_is_the_same_sentence(tmp_path, how):
     for step in (1, 2):
         checkpoint.save(tmp_path, step, state(step))
-    for slot in checkpoint.SLOTS:
-        damage(tmp_path / slot)
+    how(tmp_path / checkpoint.POINTER)
+    with pytest.raises(ConfigError, match="damaged or missing"):
+        checkpoint.load(tmp_path)
+
+
+def test_a_kill_at_the_first_checkpoint_of_all_is_nothing_loaded(tmp_path, monkeypatch):
+    write = checkpoint.replace
+
+    def stop_before_the_pointer(path: Path, data: bytes) -> None:
+        if path.name == checkpoint.POINTER:
+            raise InterruptedError
+        write(path, data)
+
+    monkeypatch.setattr(checkpoint, "replace", stop_before_the_pointer)
+    with pytest.raises(InterruptedError):
+        checkpoint.save(tmp_path, 1, state(1))
+    assert (tmp_path / checkpoint.SLOTS[0]).exists()
     assert checkpoint.load(tmp_path) is None
-    checkpoint.save(tmp_path, 1, state(1))
-    assert_holds(tmp_path, 1)
 
 
 @pytest.mark.parametrize("file", range(2))

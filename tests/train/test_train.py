@@ -234,6 +234,25 @@ def test_stop_keeps_every_step_and_the_run_goes_on(whole, tiny_cifake, tmp_path,
     assert_same_result(folder, whole)
 
 
+def test_a_cut_checkpoint_costs_a_few_steps_and_two_stop_the_run(whole, tiny_cifake, tmp_path):
+    with Run(tiny_cifake, folder := tmp_path / "run") as run:
+        run.until_step(7)
+        assert run.end(signal.SIGTERM)[0] == 130
+    for slot in checkpoint.SLOTS:
+        shutil.copytree(folder, other := tmp_path / slot)
+        (other / slot).write_bytes((other / slot).read_bytes()[:-100])
+        assert_same_result(finished(tiny_cifake, other), whole)
+    for slot in checkpoint.SLOTS:
+        (folder / slot).write_bytes((folder / slot).read_bytes()[:-100])
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    with Run(tiny_cifake, folder) as run:
+        code, text = run.wait()
+    assert code == 1
+    assert "Traceback" not in text
+    assert f"error: The checkpoints in {folder} are damaged or missing" in text
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
 def test_killed_run_ends_like_an_undisturbed_one(whole, tiny_cifake, tmp_path):
     """kill -9 while it starts, trains and writes; each time the same command goes on."""
     folder, moments = tmp_path / "run", random.Random(20)
