@@ -1,6 +1,7 @@
 """Distillation: what a teacher says becomes the target, and stays with the run."""
 
 import hashlib
+import importlib.util
 import json
 import shutil
 from dataclasses import replace
@@ -8,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import SMALL
+from runs import finished as trained
 from shipping import shipping_to
 
 from cifake_core import artifacts
@@ -64,3 +66,14 @@ def test_a_run_goes_on_without_its_teacher_and_says_which_it_had(finished, data,
     model.mkdir()
     with pytest.raises(ConfigError, match="not a finished run"):
         run(config, data, tmp_path / "other")
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_a_model_that_ships_teaches_on_every_backend(backend, tiny_cifake, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"the {backend} backend is not installed")
+    taught = ["--set", "teacher=paper_cnn", "--set", "epochs=1"]
+    folder = trained(tiny_cifake, tmp_path / "run", *taught, KERAS_BACKEND=backend)
+    given = np.load(folder / teacher.FILE)
+    assert given.dtype == np.float32
+    assert ((given > 0) & (given < 1)).all()
