@@ -10,6 +10,8 @@ import hashlib
 import io
 import json
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +20,45 @@ from cifake_core.errors import ConfigError
 
 POINTER = "checkpoint.json"
 SLOTS = ("slot-a.npz", "slot-b.npz")
+# A save that takes longer than QUICK seconds is followed by PAUSE times as long without one.
+QUICK, PAUSE = 0.1, 20
 
 
-def save(folder: Path, step: int, arrays: list[np.ndarray]) -> None:
-    """Write ``arrays`` as the state after ``step`` steps."""
+class Saving:
+    """The checkpoints of one process, which take no more than a twentieth of its time.
+
+    Args:
+        folder: of the run, which no other process writes to.
+        clock: in seconds.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._folder, self._clock = folder, clock
+        self._newest: dict | None = None
+        self._took, self._ended = 0.0, 0.0
+
+    def is_due(self) -> bool:
+        """Whether a save that can wait should not."""
+        return self._took <= QUICK or self._clock() - self._ended >= PAUSE * self._took
+
+    def save(self, step: int, read: Callable[[], list[np.ndarray]]) -> None:
+        """Write what ``read`` gives as the state after ``step`` steps."""
+        began = self._clock()
+        self._newest = save(self._folder, step, read(), self._newest)
+        self._ended = self._clock()
+        self._took = self._ended - began
+
+
+def save(folder: Path, step: int, arrays: list[np.ndarray], newest: dict | None = None) -> dict:
+    """Write ``arrays`` as the state after ``step`` steps.
+
+    Args:
+        newest: what the last save of this process returned; without it the slots are read, to see
+            which of them is whole.
+    """
     # The newest slot that is whole is never the one written over, also after a fall-back.
-    kept = next(([r] for r in _records(folder) if _whole(folder, r)), [])
+    newest = newest or next((r for r in _records(folder) if _whole(folder, r)), None)
+    kept = [newest] if newest else []
     slot = SLOTS[1] if kept and kept[0]["slot"] == SLOTS[0] else SLOTS[0]
     buffer = io.BytesIO()
     np.savez(buffer, **{f"{i:05d}": a for i, a in enumerate(arrays)})
@@ -31,6 +66,7 @@ def save(folder: Path, step: int, arrays: list[np.ndarray]) -> None:
     replace(folder / slot, data)
     record = {"slot": slot, "step": step, "sha256": hashlib.sha256(data).hexdigest()}
     replace(folder / POINTER, json.dumps([record, *kept], indent=1).encode())
+    return record
 
 
 def load(folder: Path) -> tuple[int, list[np.ndarray]] | None:

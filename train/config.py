@@ -92,7 +92,7 @@ class Config:
     cutmix: float = 0.0  # a box of one in the other (Yun et al. 2019, arXiv:1905.04899)
     # how the run is kept
     limit: int = 0  # train on this many images only; 0 is all of them
-    checkpoint_every: int = 200  # steps; a crash loses at most this many
+    checkpoint_every: int = 200  # steps; where a save is slow, more: see train.checkpoint
     validate_every: int = 1  # epochs
 
     def __post_init__(self) -> None:

@@ -126,6 +126,7 @@ def run(
         disable=None if not os.environ.get("CIFAKE_NO_PROGRESS") else True,
     )
     since, seen, losses = time.monotonic(), 0, []
+    saving = checkpoint.Saving(folder)
     validated = [e["validation_loss"] for e in log.entries if "validation_loss" in e]
     steps = batches.stream(start, start if enough(validated, config) else total)
     with bar, stop, closing(steps):
@@ -139,12 +140,15 @@ def run(
                     f"The loss became {loss} at step {done}; the last checkpoint is kept in "
                     f"{folder}. A lower learning_rate or dtype=float32 usually helps."
                 )
-            epoch_ends = done % batches.steps_per_epoch == 0
-            if done % config.checkpoint_every == 0 or epoch_ends or done == total or stop.asked:
+            epoch, inside = divmod(done, batches.steps_per_epoch)
+            validates = not inside and epoch % config.validate_every == 0
+            last = done == total or stop.asked  # read once: a signal may come at any line
+            if done % config.checkpoint_every == 0 or not inside or last:
                 rate = seen / (time.monotonic() - since)
                 entry = {"step": done, "epoch": done / batches.steps_per_epoch}
                 entry |= {"loss": float(np.mean(losses)), "images_per_s": round(rate, 1)}
-                if epoch_ends and (done // batches.steps_per_epoch) % config.validate_every == 0:
+                saves = validates or last or saving.is_due()
+                if validates:
                     entry |= validate(model, data.train, held_out, averaged=config.ema > 0)
                     validated.append(entry["validation_loss"])
                     _react(model, config, folder, done, validated)
@@ -153,12 +157,13 @@ def run(
                 log.write(entry)
                 if events:
                     events.write(entry)
-                checkpoint.save(folder, done, state_of(model))
+                if saves:
+                    saving.save(done, lambda: state_of(model))
                 bar.set_postfix({k: f"{v:.4f}" for k, v in entry.items() if k in SHOWN})
-            if stop.asked and done < total:
+            if last and done < total:
                 print(f"\nstopped after step {done}; the same command continues", file=sys.stderr)
                 return 130
-            if epoch_ends and enough(validated, config):
+            if not inside and enough(validated, config):
                 break
     if events:
         events.close()

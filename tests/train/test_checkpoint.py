@@ -140,6 +140,53 @@ def test_a_stop_at_any_byte_of_writing_leaves_the_last_checkpoint(
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_slow_save_is_followed_by_twenty_times_as_long_without_one(tmp_path):
+    now = 0.0
+    saving = checkpoint.Saving(tmp_path, clock=lambda: now)
+
+    def slow(step: int, seconds: float) -> list[np.ndarray]:
+        nonlocal now
+        now += seconds
+        return state(step)
+
+    assert saving.is_due(), "the first is"
+    saving.save(1, lambda: slow(1, 0.5))
+    for now, due in ((0.5, False), (10.4, False), (10.5, True), (99.0, True)):  # noqa: B007
+        assert saving.is_due() == due
+    now = 20.0
+    saving.save(2, lambda: slow(2, 2.0))
+    assert_holds(tmp_path, 2)
+    for now, due in ((61.9, False), (62.0, True)):  # noqa: B007
+        assert saving.is_due() == due
+    # One that must not wait does not, and where saves are quick each is due.
+    now = 22.5
+    saving.save(3, lambda: slow(3, checkpoint.QUICK / 2))
+    assert_holds(tmp_path, 3)
+    assert saving.is_due()
+
+
+def test_a_slot_is_read_when_a_run_is_opened_and_not_at_each_save(tmp_path, monkeypatch):
+    read = []
+    whole = checkpoint._whole
+    monkeypatch.setattr(checkpoint, "_whole", lambda f, r: read.append(r["step"]) or whole(f, r))
+    for first in (1, 4):
+        saving = checkpoint.Saving(tmp_path)
+        for step in range(first, first + 3):
+            saving.save(step, lambda step=step: state(step))
+    assert read == [3]
+
+
+def test_after_a_fall_back_a_new_process_writes_over_the_damaged_slot(tmp_path):
+    saving = checkpoint.Saving(tmp_path)
+    for step in (1, 2, 3):
+        saving.save(step, lambda step=step: state(step))
+    damage(newest(tmp_path))
+    assert_holds(tmp_path, 2)
+    checkpoint.Saving(tmp_path).save(3, lambda: state(3))
+    damage(newest(tmp_path))
+    assert_holds(tmp_path, 2)
+
+
 def test_replace_writes_over_and_leaves_no_part(tmp_path):
     path = tmp_path / "file"
     checkpoint.replace(path, b"old and long")

@@ -18,7 +18,8 @@ from cifake_core.errors import ConfigError
 from train import checkpoint
 from train import runs as runs_module
 from train.config import load_recipe
-from train.runs import open_run
+from train.runs import MetricLog, open_run
+from train.train import run as run_here
 from train.train import some
 
 EPOCH, STEPS = 11, 11 * 6  # small.toml on tiny_cifake: 180 rows in batches of 16, 6 epochs
@@ -232,6 +233,31 @@ def test_stop_keeps_every_step_and_the_run_goes_on(whole, tiny_cifake, tmp_path,
     finished(tiny_cifake, folder)
     assert [e["step"] for e in log(folder)] == sorted({*LOGGED, stopped})
     assert_same_result(folder, whole)
+
+
+def test_what_was_logged_after_the_last_save_is_logged_again(data, tmp_path, monkeypatch):
+    config = dataclasses.replace(load_recipe(str(SMALL)), epochs=2, validate_every=2)
+    assert run_here(config, data, tmp_path / "whole") == 0
+    folder, write = tmp_path / "run", MetricLog.write
+
+    def crash(self, entry: dict) -> None:
+        write(self, entry)
+        if entry["step"] == 15:
+            raise InterruptedError
+
+    # As if the first save had taken minutes.
+    monkeypatch.setattr(checkpoint.Saving, "is_due", lambda _: not checkpointed(folder))
+    monkeypatch.setattr(MetricLog, "write", crash)
+    with pytest.raises(InterruptedError):
+        run_here(config, data, folder)
+    assert [e["step"] for e in log(folder)] == [3, 6, 9, 11, 12, 15]
+    assert checkpointed(folder) == 3
+    monkeypatch.setattr(MetricLog, "write", write)
+    assert run_here(config, data, folder) == 0
+    assert checkpointed(folder) == 22
+    losses = [{e["step"]: e["loss"] for e in log(tmp_path / name)} for name in ("run", "whole")]
+    assert list(losses[0]) == [3, 6, 9, 11, 12, 15, 18, 21, 22]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 def test_a_cut_checkpoint_costs_a_few_steps_and_two_stop_the_run(whole, tiny_cifake, tmp_path):
