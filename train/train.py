@@ -136,10 +136,7 @@ def run(
             done, seen = step + 1, seen + len(x)
             bar.update(len(x))
             if not np.isfinite(loss):
-                raise ConfigError(
-                    f"The loss became {loss} at step {done}; the last checkpoint is kept in "
-                    f"{folder}. A lower learning_rate or dtype=float32 usually helps."
-                )
+                raise _diverged(f"The loss became {loss}", done, config)
             epoch, inside = divmod(done, batches.steps_per_epoch)
             validates = not inside and epoch % config.validate_every == 0
             last = done == total or stop.asked  # read once: a signal may come at any line
@@ -148,6 +145,8 @@ def run(
                 entry = {"step": done, "epoch": done / batches.steps_per_epoch}
                 entry |= {"loss": float(np.mean(losses)), "images_per_s": round(rate, 1)}
                 saves = validates or last or saving.is_due()
+                if saves and not _finite(model):  # a finite loss may come before such a step
+                    raise _diverged("A weight became infinite or no number", done, config)
                 if validates:
                     entry |= validate(model, data.train, held_out, averaged=config.ema > 0)
                     validated.append(entry["validation_loss"])
@@ -187,6 +186,22 @@ def _react(model, config: Config, folder: Path, step: int, losses: list[float]) 
         best = folder / "best"
         best.mkdir(exist_ok=True)
         checkpoint.save(best, step, state_of(model))
+
+
+def _finite(model) -> bool:
+    """Whether all that is trained is a number, which no later step could mend."""
+    import keras
+
+    values = (keras.ops.convert_to_numpy(v.value) for v in model.trainable_variables)
+    return all(np.isfinite(value).all() for value in values)
+
+
+def _diverged(what: str, step: int, config: Config) -> ConfigError:
+    """To raise; the folder takes no other settings, so advice on them names another one."""
+    wider = "" if config.dtype == "float32" else " or dtype=float32"
+    return ConfigError(
+        f"{what} at step {step}. Begin anew with another --run and a lower learning_rate{wider}."
+    )
 
 
 SHOWN = ("loss", "validation_accuracy")

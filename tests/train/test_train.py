@@ -15,7 +15,8 @@ from runs import SMALL, Run, assert_same_result, checkpointed, finished, log, we
 
 from cifake_core import artifacts, dataset
 from cifake_core.errors import ConfigError
-from train import checkpoint
+from cifake_core.models import build
+from train import checkpoint, train
 from train import runs as runs_module
 from train.config import load_recipe
 from train.runs import MetricLog, open_run
@@ -214,9 +215,27 @@ def test_loss_that_is_not_a_number_stops_the_run(tiny_cifake, tmp_path):
         code, text = run.wait()
     assert code == 1
     assert "Traceback" not in text
-    assert "learning_rate" in text
+    assert "Begin anew with another --run and a lower learning_rate.\n" in text
     assert not (tmp_path / "run" / "result.json").exists()
     assert all(np.isfinite(e["loss"]) for e in log(tmp_path / "run"))
+
+
+def test_weights_that_are_no_numbers_are_not_saved(data, tmp_path, monkeypatch):
+    config = dataclasses.replace(load_recipe(str(SMALL)), dtype="mixed_bfloat16")
+    monkeypatch.setattr(train, "_finite", lambda _: checkpointed(tmp_path) < 6)
+    with pytest.raises(ConfigError, match=r"at step 9.*another --run and .* or dtype=float32\.$"):
+        run_here(config, data, tmp_path)
+    assert checkpointed(tmp_path) == log(tmp_path)[-1]["step"] == 6
+
+
+def test_one_weight_that_is_no_number_is_found():
+    model = build("lens", widths=(4, 4, 8))
+    assert train._finite(model)
+    values = model.get_weights()
+    for bad in (np.nan, np.inf):
+        values[0].flat[-1] = bad
+        model.set_weights(values)
+        assert not train._finite(model)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
