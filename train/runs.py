@@ -32,6 +32,8 @@ PACKAGES = (
 # Settings that name weights, which lie elsewhere on another machine -> what records their SHA-256.
 NAMED = {"initial_weights": "initial_weights_sha256", "teacher": "teacher_weights_sha256"}
 NO_FILE = ("", "imagenet")
+# Settings of the machine: they say how a run is computed and kept, not which run it is.
+OF_MACHINE = ("devices", "jit", "checkpoint_every")
 
 REMARK = (
     "Validation while training is of the averaged weights with the running statistics that batch "
@@ -45,8 +47,9 @@ ON_CROPS = (
 def open_run(folder: Path, config: Config, recipe: str, data_sha256: str, step: int = 0) -> None:
     """Create the run folder, or make sure that it holds this very run or the first cycles of it.
 
-    What ``NAMED`` names may lie elsewhere than at first. Where the run goes on after ``step`` steps
-    at another commit or with other libraries, the record's ``sittings`` say so.
+    What ``NAMED`` names may lie elsewhere than at first, and settings ``OF_MACHINE`` may be others.
+    Where the run goes on after ``step`` steps with such settings, at another commit or with other
+    libraries, the record's ``sittings`` say so.
 
     Raises:
         ConfigError: the folder holds a run with other settings or on other data.
@@ -59,6 +62,7 @@ def open_run(folder: Path, config: Config, recipe: str, data_sha256: str, step: 
         "versions": {"python": platform.python_version(), **versions(PACKAGES)},
         "git_commit": _git_commit(),
     }
+    machine = {key: settings[key] for key in OF_MACHINE}
     named = {of: sha256_of(key, settings[key]) for key, of in NAMED.items()}
     path = folder / "config.json"
     if path.is_file():
@@ -73,6 +77,8 @@ def open_run(folder: Path, config: Config, recipe: str, data_sha256: str, step: 
                     f"the same as {now or 'none'} here; choose another --run."
                 )
             settings[key] = was
+        at_first = {key: before["config"][key] for key in OF_MACHINE}
+        settings |= at_first
         cycles = before["config"].get("then", [])
         first = settings | {"then": settings["then"][: len(cycles)]}
         if before["config"] != first or before["data_sha256"] != data_sha256:
@@ -81,10 +87,11 @@ def open_run(folder: Path, config: Config, recipe: str, data_sha256: str, step: 
             (folder / "result.json").unlink(missing_ok=True)  # no longer finished
             extended = {"cycles_before": 1 + len(cycles), "git_commit": here["git_commit"]}
             before |= {"config": settings, "extended": [*before.get("extended", []), extended]}
-        last = [before, *before.get("sittings", [])][-1]
-        finished = (folder / "result.json").is_file()
+        sittings, finished = before.get("sittings", []), (folder / "result.json").is_file()
+        last = {"settings": at_first} | before | (sittings[-1] if sittings else {})
+        here["settings"] = machine
         if not finished and here != {key: last.get(key) for key in here}:
-            before["sittings"] = [*before.get("sittings", []), {"after_step": step} | here]
+            before["sittings"] = [*sittings, {"after_step": step} | here]
         checkpoint.replace(path, json.dumps(before, indent=1).encode())
         return
     folder.mkdir(parents=True, exist_ok=True)

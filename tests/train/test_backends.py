@@ -67,6 +67,20 @@ def test_two_devices_compute_what_one_does(backend, tiny_cifake, tmp_path):
     assert aurocs[0] == pytest.approx(aurocs[1], abs=0.02)
 
 
+@pytest.mark.parametrize("backend", ["jax"], indirect=True)
+def test_a_run_on_two_devices_goes_on_with_one(backend, tiny_cifake, tmp_path):
+    two = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "KERAS_BACKEND": backend}
+    with Run(tiny_cifake, tmp_path / "run", *options("devices=2"), **two) as run:
+        run.until_step(12)
+        run.process.kill()
+    finished(tiny_cifake, tmp_path / "run", KERAS_BACKEND=backend)
+    record = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert record["config"]["devices"] == 2
+    assert [s["settings"]["devices"] for s in record["sittings"]] == [1]
+    losses = [entry["loss"] for entry in log(tmp_path / "run")]
+    assert losses[-1] < losses[0]
+
+
 @pytest.mark.parametrize("backend", BACKENDS, indirect=True)
 def test_more_devices_than_there_are_is_one_sentence(backend, tiny_cifake, tmp_path):
     settings = options("devices=64", "batch_size=64")
