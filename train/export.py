@@ -126,7 +126,7 @@ def export(name: str, run: Path, data: dataset.Dataset, note: str = "") -> None:
             "initial_weights_sha256": record.get("initial_weights_sha256", ""),
             "note": note or record.get("note", ""),
             "validation_seed": record["validation_seed"],
-            **{k: record[k] for k in ("extended", "sittings") if k in record},
+            **{k: record[k] for k in ("device", "extended", "sittings") if k in record},
             **({"parts": parts} if parts else {}),
             "result": json.loads((run / "result.json").read_text()),
         },

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import keras
 
 OF_RUN = (
-    "recipe", "config", "backend", "versions", "git_commit", "sittings", "extended",
+    "recipe", "config", "backend", "versions", "git_commit", "device", "sittings", "extended",
     "initial_weights_sha256", "note",
 )  # fmt: skip
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cifake_core import artifacts, dataset
+from cifake_core.device import device
 from cifake_core.errors import ArtifactError, ConfigError
 from cifake_core.models import build
 from train import checkpoint
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 # Those that decide what a step computes.
 PACKAGES = (
-    "keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "opencv-python-headless"
+    "keras", "tensorflow", "tensorflow-cpu", "jax", "jaxlib", "torch", "numpy",
+    "opencv-python-headless", "opencv-python", "pillow",
 )  # fmt: skip
 
 # Settings that name weights, which lie elsewhere on another machine -> what records their SHA-256.
@@ -48,8 +50,8 @@ def open_run(folder: Path, config: Config, recipe: str, data_sha256: str, step: 
     """Create the run folder, or make sure that it holds this very run or the first cycles of it.
 
     What ``NAMED`` names may lie elsewhere than at first, and settings ``OF_MACHINE`` may be others.
-    Where the run goes on after ``step`` steps with such settings, at another commit or with other
-    libraries, the record's ``sittings`` say so.
+    Where the run goes on after ``step`` steps with such settings, at another commit, with other
+    libraries or on another device, the record's ``sittings`` say so.
 
     Raises:
         ConfigError: the folder holds a run with other settings or on other data.
@@ -61,6 +63,7 @@ def open_run(folder: Path, config: Config, recipe: str, data_sha256: str, step: 
         "backend": keras.backend.backend(),
         "versions": {"python": platform.python_version(), **versions(PACKAGES)},
         "git_commit": _git_commit(),
+        "device": device(),
     }
     machine = {key: settings[key] for key in OF_MACHINE}
     named = {of: sha256_of(key, settings[key]) for key, of in NAMED.items()}

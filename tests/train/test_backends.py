@@ -27,7 +27,9 @@ def backend(request) -> str:
 def test_training_learns_and_resumes_to_the_same_weights(backend, tiny_cifake, tmp_path):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     finished(tiny_cifake, whole, KERAS_BACKEND=backend)
-    assert json.loads((whole / "config.json").read_text())["backend"] == backend
+    record = json.loads((whole / "config.json").read_text())
+    assert record["backend"] == backend
+    assert record["device"]
     result = json.loads((whole / "result.json").read_text())
     assert result["validation_auroc"] > 0.9
     assert log(whole)[-1]["loss"] < log(whole)[0]["loss"]

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 from runs import SMALL
+from shipping import shipping_to
 
+from cifake_core import artifacts
 from cifake_core.errors import ConfigError
+from train import export, runs
 from train.config import load_recipe
 from train.runs import OF_MACHINE, open_run
 
@@ -34,6 +37,30 @@ def test_settings_of_the_machine_may_change_and_are_on_record(tmp_path):
     assert found == [(5, {"devices": 1, "jit": True, "checkpoint_every": 7}), (8, first)]
     with pytest.raises(ConfigError, match="other settings"):
         open_run(tmp_path, dataclasses.replace(elsewhere, batch_size=8), "small", "data")
+
+
+def test_a_move_to_another_device_is_on_record(tmp_path, monkeypatch):
+    config = load_recipe(str(SMALL))
+    open_run(tmp_path, config, "small", "data")
+    record = json.loads((tmp_path / "config.json").read_text())
+    assert record["device"] == runs.device() != ""
+    del record["device"]  # as in runs that are older
+    (tmp_path / "config.json").write_text(json.dumps(record))
+    monkeypatch.setattr(runs, "device", lambda: "NVIDIA Something")
+    for _ in range(2):
+        open_run(tmp_path, config, "small", "data", step=3)
+    assert [(s["after_step"], s["device"]) for s in sittings(tmp_path)] == [(3, "NVIDIA Something")]
+
+
+def test_a_card_says_on_which_device_a_net_was_trained(finished, data, tmp_path):
+    with shipping_to(tmp_path):
+        export.export("small", finished, data)
+        training = artifacts.read_card("small").raw["training"]
+    record = json.loads((finished / "config.json").read_text())
+    assert training["device"] == record["device"] == runs.device()
+    known = training["training_versions"]
+    assert {"keras", "pillow"} < known.keys()
+    assert {"opencv-python", "opencv-python-headless"} & known.keys()
 
 
 def test_more_cycles_on_another_machine_keep_the_settings_of_the_first(tmp_path):
