@@ -77,6 +77,8 @@ def load_initial_weights(model, config: Config) -> None:
         else:
             donor = build(config.model, **config.model_args)
         if source != "imagenet":
+            if source.endswith(".weights.h5"):  # of others Keras counts the layers
+                _check_count(source, {len(donor.weights), len(model.weights)})
             donor.load_weights(source)
     except Exception as error:  # h5py, Keras and the network raise what they like here
         reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -91,3 +93,24 @@ def load_initial_weights(model, config: Config) -> None:
     for layer in donor.layers:
         if layer.weights:
             model.get_layer(layer.name).set_weights(layer.get_weights())
+
+
+def _check_count(source: str, wanted: set[int]) -> None:
+    """Keras drops in silence what a file has more, so that weights of a larger net seem to fit.
+
+    Raises:
+        ValueError: the file has another number of weights, apart from an optimizer's.
+    """
+    import h5py
+
+    names: list[str] = []
+
+    def keep(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset) and "seed_generator" not in name:
+            names.append(name)
+
+    with h5py.File(source) as file:
+        file.visititems(keep)
+    found = sum(name.startswith("layers/") for name in names)
+    if found not in wanted:
+        raise ValueError(f"it holds {found} weights instead of {min(wanted)}")

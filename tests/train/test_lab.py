@@ -170,6 +170,44 @@ def test_a_net_without_a_backbone_starts_from_all_of_a_runs_weights(tmp_path):
         load_initial_weights(model, from_mapping(settings | {"initial_weights": "imagenet"}))
 
 
+@pytest.mark.parametrize("more", [{"blocks": (1, 2)}, {"nets": 2}])
+def test_weights_of_a_larger_net_are_refused(more, tmp_path):
+    path = tmp_path / "model.weights.h5"
+    settings = {"model": "lens", "epochs": 1, "model_args": {"widths": [4, 6, 8]}}
+    model, larger = build("lens", widths=(4, 6, 8)), build("lens", widths=(4, 6, 8), **more)
+    before = model.get_weights()
+    larger.save_weights(path)
+    said = rf"do not fit lens: it holds {len(larger.weights)} weights instead of {len(before)}$"
+    with pytest.raises(ConfigError, match=said):
+        load_initial_weights(model, from_mapping(settings | {"initial_weights": str(path)}))
+    assert all(map(np.array_equal, before, model.get_weights()))
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_weights_saved_by_keras_fit_with_dropout_and_with_an_optimizer(trained, tmp_path):
+    args = {"widths": [4, 6, 8], "dropout": 0.1}
+    donor, model = (build("lens", **args) for _ in range(2))
+    if trained:
+        donor.compile("adam", "binary_crossentropy")
+        donor.train_on_batch(np.zeros((2, 32, 32, 3), np.uint8), np.zeros((2, 1)))
+    donor.save_weights(path := tmp_path / "model.weights.h5")
+    settings = {"model": "lens", "epochs": 1, "model_args": args, "initial_weights": str(path)}
+    load_initial_weights(model, from_mapping(settings))
+    assert all(map(np.array_equal, donor.get_weights(), model.get_weights()))
+
+
+def test_a_whole_nets_weights_may_go_into_its_backbone(tmp_path):
+    from cifake_core.models.mobilenet_v2 import backbone
+
+    donor, model = (build("mobilenet_v2") for _ in range(2))
+    donor.set_weights([w + 0.25 for w in donor.get_weights()])
+    donor.save_weights(path := tmp_path / "model.weights.h5")
+    settings = {"model": "mobilenet_v2", "epochs": 1, "initial_weights": str(path)}
+    load_initial_weights(model, from_mapping(settings))
+    same = list(map(np.array_equal, donor.get_weights(), model.get_weights()))
+    assert same.count(False) == len(donor.weights) - len(backbone(weights=None).weights)
+
+
 def multiply_adds(model) -> int:
     """Of the convolutions, for one image; what else there is hardly counts."""
     kernels = [layer for layer in model.layers if hasattr(layer, "kernel_size")]
