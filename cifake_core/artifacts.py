@@ -2,8 +2,7 @@
 
 A folder holds ``card.json``, ``model.onnx`` (verdicts), ``gate.npz`` (which images are its own) and
 ``model.weights.h5`` (training and heatmaps), or ``model.rest.npz`` in its place, which leaves out
-what the graph holds; the architecture stays in code. Nothing here is unpickled and no code is
-loaded.
+what the graph holds; the architecture stays in code. Nothing is unpickled, and no code loaded.
 """
 
 from __future__ import annotations
@@ -19,11 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cifake_core import precision
+from cifake_core import kernels, precision
 from cifake_core.calibration import Calibration
 from cifake_core.domain import Gate
 from cifake_core.errors import ArtifactError
-from cifake_core.kernels import restored
 from cifake_core.labels import LABELS
 from cifake_core.models import BUILDERS, build
 from cifake_core.preprocess import PREPROCESS_ID
@@ -239,10 +237,12 @@ def set_all_weights(model: keras.Model, graph: bytes, rest: bytes) -> None:
     """Weights from a graph and what it lacks, see :mod:`cifake_core.kernels`.
 
     Raises:
-        ArtifactError: the files do not fit, or lack a weight.
+        ArtifactError: the files do not fit or lack a weight, or no package reads them.
     """
     try:
-        weights = restored([tuple(w.shape) for w in model.weights], graph, rest)
+        weights = kernels.restored([tuple(w.shape) for w in model.weights], graph, rest)
+    except ImportError as error:
+        raise ArtifactError(f"{REST} needs the package {error.name}: pip install onnx") from None
     except Exception as error:  # NumPy, zipfile and ONNX raise what they like here
         raise ArtifactError(f"{REST} does not fit the architecture: {error}") from None
     missing = [w.path for w, array in zip(model.weights, weights, strict=True) if array is None]

@@ -52,6 +52,7 @@ def restored(
 
     Raises:
         KeyError, ValueError: not such files, or of another model.
+        ImportError: onnx is not installed.
     """
     with np.load(io.BytesIO(others)) as arrays:
         kept = {key: arrays[key] for key in arrays.files}

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import sys
 
 import numpy as np
 import onnx
@@ -92,6 +93,12 @@ def test_what_the_graph_lacks_is_checked_like_any(once):
     (once / artifacts.REST).write_bytes(b"PK")
     accept_hash_of(once, artifacts.REST)
     with pytest.raises(ArtifactError, match="does not fit the architecture"):
+        artifacts.load_keras(artifacts.read_card("tiny"))
+
+
+def test_without_onnx_the_missing_package_is_named(once, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ArtifactError, match=r"needs the package onnx: pip install onnx$"):
         artifacts.load_keras(artifacts.read_card("tiny"))
 
 
