@@ -2,10 +2,10 @@
 
 ``--list`` shows the recipes; ``--smoke`` tries one of them, or all, on 512 images.
 
-A run lives in ``runs/<id>/``: ``config.json``, ``metrics.jsonl``, two checkpoint slots (with early
-stopping ``best/``, with a teacher its answers) and, at the end, ``model.weights.h5``. Starting the
-same command again continues where the run stopped, also on another machine that the folder was
-copied to.
+A run lives in ``runs/<id>/``: ``config.json``, ``metrics.jsonl``, two checkpoint slots, a ``lock``
+(with early stopping ``best/``, with a teacher its answers), at the end ``model.weights.h5``.
+Starting the same command again continues where the run stopped, also on another machine that the
+folder was copied to.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from train.batches import Batches
 from train.compile import compile_model, load_initial_weights
 from train.config import RECIPES, Config, load_recipe
 from train.events import Events
+from train.lock import Lock
 from train.patience import enough, is_best, rate_after
 from train.runs import MetricLog, StopRequest, open_run
 
@@ -81,7 +82,25 @@ def run(
     tensorboard: bool = False,
     validation_limit: int | None = None,
 ) -> int:
-    """Train until done or interrupted; returns the exit code (0 done, 130 interrupted)."""
+    """Train until done or interrupted; returns the exit code (0 done, 130 interrupted).
+
+    Raises:
+        ConfigError: the settings or the folder cannot be used, or the training diverged.
+        DatasetError: too few images.
+    """
+    with Lock(folder) as lock:
+        return _run(config, data, folder, lock, recipe, tensorboard, validation_limit)
+
+
+def _run(
+    config: Config,
+    data: dataset.Dataset,
+    folder: Path,
+    lock: Lock,
+    recipe: str,
+    tensorboard: bool,
+    validation_limit: int | None,
+) -> int:
     import keras
     from tqdm import tqdm
 
@@ -105,6 +124,7 @@ def run(
     given = teacher.answers(config.teacher, data, folder, _predict) if config.teacher else None
     # After what may refuse the settings.
     open_run(folder, config, recipe, data.sha256, start)
+    lock.take()
     if (folder / "result.json").is_file():
         print(f"{folder} is finished")
         return 0
