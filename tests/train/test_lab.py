@@ -19,6 +19,7 @@ from tiny import write_cifake
 from cifake_core.errors import ConfigError
 from cifake_core.models import build
 from train import runs as record
+from train import smoke
 from train.compile import load_initial_weights
 from train.config import RECIPES, from_mapping, load_recipe, read_recipe
 from train.train import main
@@ -61,6 +62,13 @@ def test_every_recipe_runs_end_to_end(backend, tmp_path, capsys):
         print(f"\n{text}", file=sys.stderr)
     done = [line.split(":")[0] for line in text.splitlines() if f"read again on {backend}" in line]
     assert done == RECIPE_NAMES
+
+
+def test_smoke_runs_try_half_precision_where_it_is_quick(monkeypatch):
+    config = load_recipe("lens")
+    for found, dtype in (("cpu", "float32"), ("NVIDIA A100", "mixed_bfloat16")):
+        monkeypatch.setattr(smoke, "device", lambda found=found: found)
+        assert smoke.shortened(config).dtype == dtype
 
 
 def test_without_a_recipe_it_says_how_to_find_one():
