@@ -170,10 +170,14 @@ def logits_of(engine: Engine, averaged: bool) -> Logits:
 def command(record: dict[str, Any]) -> str:
     """The training command of a run's record: its recipe, and ``--set`` for what differs.
 
-    Settings that are no longer known can only be those of the commit it ran at.
+    Settings that are no longer known can only be those of the commit it ran at, and so can a recipe
+    that is not here, such as a file of one's own that lay elsewhere.
     """
     parts = ["python", "-m", "train.train", "--recipe", record["recipe"]]
-    recipe = json.loads(json.dumps(load_recipe(record["recipe"]).as_dict()))
+    try:
+        recipe = json.loads(json.dumps(load_recipe(record["recipe"]).as_dict()))
+    except ConfigError:
+        recipe = {}
     if not record["config"].keys() <= recipe.keys():
         return f"{shlex.join(parts)}  # at commit {record['git_commit'][:10]}"
     for key, value in record["config"].items():

@@ -111,6 +111,8 @@ def test_command_of_a_recipe_as_it_is_needs_no_settings():
 
 
 def test_command_of_an_older_version_names_its_commit():
+    elsewhere = record() | {"recipe": "/elsewhere/my.toml"}
+    assert ablation.command(elsewhere).endswith("/elsewhere/my.toml  # at commit 0123456789")
     assert ablation.command(record(no_longer=1)).endswith("--recipe lens  # at commit 0123456789")
 
 
