@@ -13,6 +13,7 @@ import io
 import zipfile
 import zlib
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -43,7 +44,7 @@ _WORDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: what is the same for every image is kept beside the fields
 class Gaussian:
     """Classes of (K,) vectors with means of their own and one covariance.
 
@@ -60,11 +61,19 @@ class Gaussian:
 
         Lee et al. 2018, arXiv:1807.03888.
         """
-        x, means = (dot(v, self.whitening.T) for v in (x, self.means))
-        return np.linalg.norm(x[:, None] - means[None], axis=2).min(axis=1)
+        x = dot(x, self._columns)
+        return np.linalg.norm(x[:, None] - self._whitened_means, axis=2).min(axis=1)
+
+    @cached_property
+    def _columns(self) -> np.ndarray:
+        return np.ascontiguousarray(self.whitening.T)
+
+    @cached_property
+    def _whitened_means(self) -> np.ndarray:
+        return dot(self.means, self._columns)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Neighbours:
     """(K,) vectors that are known, to ask how far a new one is from its nearest ones.
 
@@ -84,12 +93,19 @@ class Neighbours:
 
         Sun et al. 2022, arXiv:2204.06507.
         """
-        x = dot(x, self.whitening.T)
-        lengths = [np.einsum("nk,nk->n", v, v) for v in (x, self.known)]
-        squares = lengths[0][:, None] + lengths[1] - 2 * dot(x, self.known)
+        x = dot(x, self._columns)
+        squares = _squares(x)[:, None] + self._lengths - 2 * dot(x, self.known)
         return np.sqrt(
             np.maximum(0, np.partition(squares, NEIGHBOUR - 1, axis=1)[:, NEIGHBOUR - 1])
         )
+
+    @cached_property
+    def _columns(self) -> np.ndarray:
+        return np.ascontiguousarray(self.whitening.T)
+
+    @cached_property
+    def _lengths(self) -> np.ndarray:
+        return _squares(self.known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +279,10 @@ def _word(z: np.ndarray) -> str:
 def together(excess: np.ndarray) -> np.ndarray:
     """(N,) of (N, K): one number for how unusual an image is, all signals considered."""
     return (excess**POWER).sum(axis=1) ** (1 / POWER)
+
+
+def _squares(x: np.ndarray) -> np.ndarray:
+    return np.einsum("nk,nk->n", x, x)
 
 
 def _fields(kind: type) -> list[str]:

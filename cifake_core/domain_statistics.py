@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 # The luminance table that libjpeg uses at quality 75, rows of rising vertical frequency
@@ -24,9 +26,9 @@ _FEWEST = 8  # coefficients that a mean is taken over
 _K = np.arange(8)
 _DCT = np.sqrt(np.where(_K, 2, 1) / 8)[:, None] * np.cos(np.outer(_K, 2 * _K + 1) * np.pi / 16)
 _DCT = _DCT.astype(np.float32)
-# Means along the 15 diagonals, (64, 15).
-_BANDS = (np.add.outer(_K, _K).reshape(64, 1) == np.arange(15)).astype(np.float32)
-_BANDS /= _BANDS.sum(axis=0)
+# Means along the 15 diagonals, (15, 64).
+_BANDS = (np.add.outer(_K, _K).reshape(1, 64) == np.arange(15)[:, None]).astype(np.float32)
+_BANDS /= _BANDS.sum(axis=1, keepdims=True)
 _EVEN = 1.5 / 255
 STATISTICS = (
     *(f"band {i}" for i in range(15)),
@@ -114,7 +116,7 @@ def _statistics(pixels: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     colour = (colour[..., 1:] - colour[..., :-1]).reshape(n, 2, -1)
     size = np.abs(across)
     columns = [
-        dot(energy, _BANDS.T),
+        dot(energy, _BANDS),
         planes.mean(axis=2),
         _spread(planes),
         saturation.mean(axis=1),
@@ -135,9 +137,14 @@ def _palette(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     high = (pixels >> 4).reshape(n, count, 3).astype(np.int64) @ np.array([256, 16, 1])
     counts = np.bincount((high + 4096 * np.arange(n)[:, None]).ravel(), minlength=4096 * n)
     counts = counts.reshape(n, 4096)
-    logs = np.arange(count + 1) * np.log(np.maximum(1, np.arange(count + 1)))
-    entropy = np.log(count) - logs[counts].sum(axis=1) / count
+    entropy = np.log(count) - _logs(count)[counts].sum(axis=1) / count
     return entropy, np.log(counts.max(axis=1) / count)
+
+
+@cache
+def _logs(count: int) -> np.ndarray:
+    """k log k of every k up to ``count``."""
+    return np.arange(count + 1) * np.log(np.maximum(1, np.arange(count + 1)))
 
 
 def _spread(x: np.ndarray) -> np.ndarray:
