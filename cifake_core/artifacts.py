@@ -241,7 +241,7 @@ def set_all_weights(model: keras.Model, graph: bytes, rest: bytes) -> None:
     """
     try:
         weights = kernels.restored([tuple(w.shape) for w in model.weights], graph, rest)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ArtifactError(f"{REST} needs the package {error.name}: pip install onnx") from None
     except Exception as error:  # NumPy, zipfile and ONNX raise what they like here
         raise ArtifactError(f"{REST} does not fit the architecture: {error}") from None

@@ -15,7 +15,8 @@ def device() -> str:
     if backend == "torch":
         import torch
 
-        return torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
+        chosen = keras.ops.convert_to_tensor(0).device  # Keras also takes Apple's and Intel's
+        return torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else chosen.type
     from tensorflow import config
 
     found = config.list_physical_devices("GPU")

@@ -44,8 +44,21 @@ _WORDS = (
 )
 
 
-@dataclass(frozen=True)  # no slots: what is the same for every image is kept beside the fields
-class Gaussian:
+class _Whitening:
+    """Keeps beside the fields what is the same for every image, so its kinds have no slots."""
+
+    whitening: np.ndarray
+
+    def _whitened(self, x: np.ndarray) -> np.ndarray:
+        return dot(x, self._transposed)
+
+    @cached_property
+    def _transposed(self) -> np.ndarray:
+        return np.ascontiguousarray(self.whitening.T)
+
+
+@dataclass(frozen=True)
+class Gaussian(_Whitening):
     """Classes of (K,) vectors with means of their own and one covariance.
 
     Attributes:
@@ -61,20 +74,16 @@ class Gaussian:
 
         Lee et al. 2018, arXiv:1807.03888.
         """
-        x = dot(x, self._columns)
+        x = self._whitened(x)
         return np.linalg.norm(x[:, None] - self._whitened_means, axis=2).min(axis=1)
 
     @cached_property
-    def _columns(self) -> np.ndarray:
-        return np.ascontiguousarray(self.whitening.T)
-
-    @cached_property
     def _whitened_means(self) -> np.ndarray:
-        return dot(self.means, self._columns)
+        return self._whitened(self.means)
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbours(_Whitening):
     """(K,) vectors that are known, to ask how far a new one is from its nearest ones.
 
     Attributes:
@@ -93,15 +102,11 @@ class Neighbours:
 
         Sun et al. 2022, arXiv:2204.06507.
         """
-        x = dot(x, self._columns)
+        x = self._whitened(x)
         squares = _squares(x)[:, None] + self._lengths - 2 * dot(x, self.known)
         return np.sqrt(
             np.maximum(0, np.partition(squares, NEIGHBOUR - 1, axis=1)[:, NEIGHBOUR - 1])
         )
-
-    @cached_property
-    def _columns(self) -> np.ndarray:
-        return np.ascontiguousarray(self.whitening.T)
 
     @cached_property
     def _lengths(self) -> np.ndarray:

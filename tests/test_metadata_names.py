@@ -8,11 +8,19 @@ from cifake_core.metadata_traces import ai_kind
 
 GIVERS = ("Gemini Doe", "Imagen 3 / EFE", "Grok", "Courtesy of OpenAI", "Photo: Bruno Dalle / AFP")
 GIVERS += ("Dalle Alpi srl", "Dall. Foto", "Studio Flux 1", "Leonardo Ai Bianchi", "Dall Edwards")
+GIVERS += ("With Dalle Alpi", "Created by Dalle Alpi", "Photo by Dalle")
+MADE = ("OpenAI DALLE", "Created by DALLE", "generated with dall e", "Bing DALLE", "DALL\u2013E 3")
 
 
 @pytest.mark.parametrize("name", GIVERS)
 def test_who_gives_a_photograph_is_no_generator(name):
     assert said(jpeg_with(jpeg_xmp(xmp(f'q:Credit="{name}"')))) == {}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_credit_that_names_a_generator(name):
+    packet = xmp(f'q:Credit="{name}"')
+    assert said(jpeg_with(jpeg_xmp(packet))) == {"generator": [name]}
 
 
 def test_names_of_generators():

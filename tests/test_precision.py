@@ -4,11 +4,14 @@ import importlib.util
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cifake_core import precision
+
+ROOT = Path(__file__).parents[1]
 
 # What each backend says of itself: False where it would round the factors of a product.
 ASKED = {
@@ -49,7 +52,8 @@ def test_full_precision_holds_inside_and_what_was_set_before_after(backend):
         pytest.skip(f"the {backend} backend is not installed")
     code = CODE.format(backend=backend, asked=ASKED[backend])
     env = os.environ | {"KERAS_BACKEND": backend}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    how = {"cwd": ROOT, "env": env, "capture_output": True, "text": True}
+    done = subprocess.run([sys.executable, "-c", code], **how)
     assert done.returncode == 0, done.stderr[-2000:]
 
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from cifake_core.errors import ConfigError
+from cifake_core.labels import FAKE, REAL
 from train.augment import augment, mix
 from train.config import Config
 
@@ -81,3 +82,11 @@ class Batches:
                 if step + ahead < stop:
                     waiting.append(pool.submit(self.batch, step + ahead))
                 yield step, ready
+
+
+def some(rows: np.ndarray, labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """``count`` of the rows at random, each label with its share; all if there are fewer."""
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    fake, real = (shuffled[labels[shuffled] == label] for label in (FAKE, REAL))
+    first = round(min(count, len(rows)) * len(fake) / len(rows))
+    return np.concatenate([fake[:first], real[: count - first]])

@@ -18,14 +18,14 @@ import numpy as np
 
 from cifake_core.errors import ConfigError
 
-POINTER = "checkpoint.json"
+POINTER, LOG = "checkpoint.json", "metrics.jsonl"
 SLOTS = ("slot-a.npz", "slot-b.npz")
 # A save that takes longer than QUICK seconds is followed by PAUSE times as long without one.
 QUICK, PAUSE = 0.1, 20
 
 
 class Saving:
-    """The checkpoints of one process, which take no more than a twentieth of its time.
+    """The checkpoints of one process; those that can wait take at most a twentieth of its time.
 
     Args:
         folder: of the run, which no other process writes to.
@@ -84,8 +84,10 @@ def load(folder: Path) -> tuple[int, list[np.ndarray]] | None:
                     return record["step"], [stored[key] for key in sorted(stored.files)]
     except (ValueError, KeyError, TypeError):  # the pointer is no longer what was written
         records = [{}]
-    # The second slot is never written before the pointer is there.
-    if not records and not (folder / SLOTS[1]).exists():
+    # Before the pointer is there the second slot is not written, nor a second line of the log.
+    path = folder / LOG
+    lines = path.read_bytes().count(b"\n") if path.is_file() else 0
+    if not records and not (folder / SLOTS[1]).exists() and lines < 2:
         return None
     raise ConfigError(
         f"The checkpoints in {folder} are damaged or missing; copy them again, or begin anew with "

@@ -77,8 +77,10 @@ def load_initial_weights(model, config: Config) -> None:
         else:
             donor = build(config.model, **config.model_args)
         if source != "imagenet":
-            if source.endswith(".weights.h5"):  # of others Keras counts the layers
+            if source.endswith(".weights.h5"):
                 _check_count(source, {len(donor.weights), len(model.weights)})
+            elif Path(source).suffix not in (".h5", ".hdf5"):  # of which Keras counts the layers
+                raise ValueError("the file must be a .weights.h5, .h5 or .hdf5")
             donor.load_weights(source)
     except Exception as error:  # h5py, Keras and the network raise what they like here
         reason = (str(error) or type(error).__name__).splitlines()[0]

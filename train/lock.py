@@ -13,15 +13,15 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-FILE = "lock"  # empty; it stays, as another process may be waiting at it
+FILE = "lock"  # empty; it stays: another process may have opened it, and would lock a deleted one
 _held: set[int] = set()
 
 
 class Lock:
     """Held while inside of ``with``; the system releases it, too, if the process is killed.
 
-    A folder that is not there yet is locked by :meth:`take` once it is. On Windows, and where a
-    file system knows no locks, nothing is locked.
+    A folder that is not there yet is locked by :meth:`take` once it is. On Windows, where a
+    file system knows no locks and where the file cannot be opened, nothing is locked.
 
     Raises:
         ConfigError: another process holds it.

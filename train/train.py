@@ -23,10 +23,10 @@ import numpy as np
 from cifake_core import dataset, metrics
 from cifake_core.calibration import Calibration, fit_platt
 from cifake_core.errors import CifakeLensError, ConfigError, DatasetError
-from cifake_core.labels import FAKE, REAL
+from cifake_core.labels import FAKE
 from cifake_core.progress import progress_bar
 from train import checkpoint, statistics, teacher
-from train.batches import Batches
+from train.batches import Batches, some
 from train.compile import compile_model, load_initial_weights
 from train.config import RECIPES, Config, load_recipe
 from train.events import Events
@@ -88,8 +88,14 @@ def run(
         ConfigError: the settings or the folder cannot be used, or the training diverged.
         DatasetError: too few images.
     """
-    with Lock(folder) as lock:
-        return _run(config, data, folder, lock, recipe, tensorboard, validation_limit)
+    import keras
+
+    policy = keras.config.dtype_policy()
+    try:
+        with Lock(folder) as lock:
+            return _run(config, data, folder, lock, recipe, tensorboard, validation_limit)
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def _run(
@@ -122,16 +128,17 @@ def _run(
     if config.initial_weights and not start:
         load_initial_weights(model, config)
     given = teacher.answers(config.teacher, data, folder, _predict) if config.teacher else None
-    # After what may refuse the settings.
-    open_run(folder, config, recipe, data.sha256, start)
+    folder.mkdir(parents=True, exist_ok=True)  # not before what may refuse the settings
     lock.take()
+    start = start or restore(folder, model)  # another process may have come and gone since
+    open_run(folder, config, recipe, data.sha256, start)
     if (folder / "result.json").is_file():
         print(f"{folder} is finished")
         return 0
     if given is not None:
         teacher.keep(folder, given)
         batches.teach(given)
-    log = MetricLog(folder / "metrics.jsonl", start)
+    log = MetricLog(folder / checkpoint.LOG, start)
     events = Events(folder, log.entries) if tensorboard else None
     if start:
         print(f"continuing {folder} after step {start} of {total}")
@@ -190,14 +197,6 @@ def _run(
     return 0
 
 
-def some(rows: np.ndarray, labels: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """``count`` of the rows at random, each label with its share; all if there are fewer."""
-    shuffled = np.random.default_rng(seed).permutation(rows)
-    fake, real = (shuffled[labels[shuffled] == label] for label in (FAKE, REAL))
-    first = round(min(count, len(rows)) * len(fake) / len(rows))
-    return np.concatenate([fake[:first], real[: count - first]])
-
-
 def _react(model, config: Config, folder: Path, step: int, losses: list[float]) -> None:
     """What an epoch's validation loss leads to: a lower rate, weights to come back to."""
     if config.plateau:
@@ -212,8 +211,8 @@ def _finite(model) -> bool:
     """Whether all that is trained is a number, which no later step could mend."""
     import keras
 
-    values = (keras.ops.convert_to_numpy(v.value) for v in model.trainable_variables)
-    return all(np.isfinite(value).all() for value in values)
+    convert = keras.ops.convert_to_numpy
+    return all(np.isfinite(convert(v.value)).all() for v in model.trainable_variables)
 
 
 def _diverged(what: str, step: int, config: Config) -> ConfigError:

@@ -73,7 +73,7 @@ def guard(inputs: Iterable[Path], out: Path | None, heatmaps: Path | None) -> in
                 f"--out names a file that is to be judged: {plain(str(path))}. "
                 "Choose another name for the result."
             )
-        # Not Path's islink, which raises where a name is too long.
+        # Not Path.is_symlink, which raises where a name is too long.
         if maps and (HEATMAP.fullmatch(path.name) or os.path.islink(path)):  # noqa: PTH114
             real = Path(os.path.realpath(path))
             if real.parent == maps and HEATMAP.fullmatch(real.name):

@@ -98,6 +98,15 @@ def test_a_damaged_or_lost_pointer_is_the_same_sentence(tmp_path, how):
         checkpoint.load(tmp_path)
 
 
+def test_a_log_of_more_than_one_line_says_that_there_were_checkpoints(tmp_path):
+    log = tmp_path / checkpoint.LOG
+    log.write_text('{"step": 3}\n')  # a kill in the first save leaves it
+    assert checkpoint.load(tmp_path) is None
+    log.write_text('{"step": 3}\n{"step": 6}\n')
+    with pytest.raises(ConfigError, match="damaged or missing"):
+        checkpoint.load(tmp_path)
+
+
 def test_a_kill_at_the_first_checkpoint_of_all_is_nothing_loaded(tmp_path, monkeypatch):
     write = checkpoint.replace
 

@@ -188,6 +188,10 @@ def test_weights_of_a_larger_net_are_refused(more, tmp_path):
     said = rf"do not fit lens: it holds {len(larger.weights)} weights instead of {len(before)}$"
     with pytest.raises(ConfigError, match=said):
         load_initial_weights(model, from_mapping(settings | {"initial_weights": str(path)}))
+    # Of such a file Keras drops what is too much, too.
+    larger.save(path := tmp_path / "model.keras")
+    with pytest.raises(ConfigError, match=r"must be a \.weights\.h5, \.h5 or \.hdf5"):
+        load_initial_weights(model, from_mapping(settings | {"initial_weights": str(path)}))
     assert all(map(np.array_equal, before, model.get_weights()))
 
 

@@ -27,15 +27,17 @@ FORKS = """
 import os, sys, time
 from pathlib import Path
 from train.lock import Lock
+heard, told = os.pipe()
 with Lock(Path(sys.argv[1])):
     if os.fork() == 0:
         print(os.getpid(), flush=True)
+        os.write(told, b"!")
         time.sleep(60)
         os._exit(0)
+    os.read(heard, 1)  # the child has let go by now, and the lock still holds
     try:
         Lock(Path(sys.argv[1])).take()
     except Exception as error:
-        time.sleep(0.5)  # the child has let go by now, and the lock still holds
         print(error, flush=True)
 os._exit(0)
 """
@@ -95,12 +97,14 @@ def test_a_killed_process_leaves_no_lock(tmp_path):
 def test_a_child_that_outlives_the_run_does_not_keep_it(tmp_path):
     process = started(FORKS, tmp_path)
     child, said = (process.stdout.readline() for _ in range(2))
-    assert process.wait() == 0
-    assert "Another process" in said
-    with Lock(tmp_path):
-        pass
-    os.kill(int(child), signal.SIGKILL)  # it was there all the time
-    process.stdout.close()
+    try:
+        assert process.wait() == 0
+        assert "Another process" in said
+        with Lock(tmp_path):
+            pass
+    finally:
+        os.kill(int(child), signal.SIGKILL)  # it was there all the time
+        process.stdout.close()
 
 
 def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import signal
 import time
 from pathlib import Path
 
+import keras
 import made_up
 import numpy as np
 import pytest
@@ -18,10 +19,10 @@ from cifake_core.errors import ConfigError
 from cifake_core.models import build
 from train import checkpoint, train
 from train import runs as runs_module
+from train.batches import some
 from train.config import load_recipe
 from train.runs import MetricLog, open_run
 from train.train import run as run_here
-from train.train import some
 
 EPOCH, STEPS = 11, 11 * 6  # small.toml on tiny_cifake: 180 rows in batches of 16, 6 epochs
 LOGGED = sorted({*range(3, STEPS + 1, 3), *range(EPOCH, STEPS + 1, EPOCH)})
@@ -222,10 +223,12 @@ def test_loss_that_is_not_a_number_stops_the_run(tiny_cifake, tmp_path):
 
 def test_weights_that_are_no_numbers_are_not_saved(data, tmp_path, monkeypatch):
     config = dataclasses.replace(load_recipe(str(SMALL)), dtype="mixed_bfloat16")
+    monkeypatch.setattr(checkpoint.Saving, "is_due", lambda _: True)  # however slow the disk is
     monkeypatch.setattr(train, "_finite", lambda _: checkpointed(tmp_path) < 6)
     with pytest.raises(ConfigError, match=r"at step 9.*another --run and .* or dtype=float32\.$"):
         run_here(config, data, tmp_path)
     assert checkpointed(tmp_path) == log(tmp_path)[-1]["step"] == 6
+    assert keras.config.dtype_policy().name == "float32"  # as it was, for whatever comes next
 
 
 def test_one_weight_that_is_no_number_is_found():
