@@ -46,6 +46,21 @@ def test_slots_are_written_in_turn(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {checkpoint.POINTER, *checkpoint.SLOTS}
 
 
+def killed_before_the_pointer(folder: Path, step: int, monkeypatch) -> None:
+    """A save that wrote its slot and then no more."""
+    write = checkpoint.replace
+
+    def stop_before_the_pointer(path: Path, data: bytes) -> None:
+        if path.name == checkpoint.POINTER:
+            raise InterruptedError
+        write(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "replace", stop_before_the_pointer)
+        with pytest.raises(InterruptedError):
+            checkpoint.save(folder, step, state(step))
+
+
 @pytest.mark.parametrize("how", [damage, Path.unlink, lambda p: p.write_bytes(b"")])
 def test_damaged_newest_slot_falls_back_to_the_one_before(tmp_path, how):
     for step in (1, 2, 3):
@@ -58,18 +73,8 @@ def test_after_a_fall_back_the_good_slot_is_kept_until_a_new_one_is_whole(tmp_pa
     for step in (1, 2, 3):
         checkpoint.save(tmp_path, step, state(step))
     damage(newest(tmp_path))
-    write = checkpoint.replace
-
-    def stop_before_the_pointer(path: Path, data: bytes) -> None:
-        if path.name == checkpoint.POINTER:
-            raise InterruptedError
-        write(path, data)
-
-    monkeypatch.setattr(checkpoint, "replace", stop_before_the_pointer)
-    with pytest.raises(InterruptedError):
-        checkpoint.save(tmp_path, 4, state(4))
+    killed_before_the_pointer(tmp_path, 4, monkeypatch)
     assert_holds(tmp_path, 2)
-    monkeypatch.undo()
     checkpoint.save(tmp_path, 4, state(4))
     assert_holds(tmp_path, 4)
     damage(newest(tmp_path))
@@ -108,16 +113,7 @@ def test_a_log_of_more_than_one_line_says_that_there_were_checkpoints(tmp_path):
 
 
 def test_a_kill_at_the_first_checkpoint_of_all_is_nothing_loaded(tmp_path, monkeypatch):
-    write = checkpoint.replace
-
-    def stop_before_the_pointer(path: Path, data: bytes) -> None:
-        if path.name == checkpoint.POINTER:
-            raise InterruptedError
-        write(path, data)
-
-    monkeypatch.setattr(checkpoint, "replace", stop_before_the_pointer)
-    with pytest.raises(InterruptedError):
-        checkpoint.save(tmp_path, 1, state(1))
+    killed_before_the_pointer(tmp_path, 1, monkeypatch)
     assert (tmp_path / checkpoint.SLOTS[0]).exists()
     assert checkpoint.load(tmp_path) is None
 
