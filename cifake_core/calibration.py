@@ -51,6 +51,10 @@ class Calibration:
             return Verdict.REAL
         return Verdict.UNCERTAIN
 
+    def is_sure(self, p_fake: np.ndarray) -> np.ndarray:
+        """(N,) bool: which of (N,) ``p_fake`` are no "can't tell"."""
+        return (p_fake <= self.real_to) | (p_fake >= self.fake_from)
+
     def too_thin(self, p_fake: float) -> str:
         """Why there is no verdict, a sentence for a person, of a p_fake between the thresholds."""
         side, sure, needed = "real", 1 - p_fake, 1 - self.real_to

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cifake_core import artifacts
+from cifake_core import artifacts, metrics
 from cifake_core.artifacts import Card, is_a
 from cifake_core.errors import ArtifactError
 
@@ -119,6 +119,26 @@ def right_of_answers(row: dict[str, Any], nothing: str) -> str:
     if answers < FEW:
         return f"{round(row['right_of_sure'] * answers)} of {answers}"
     return f"{row['right_of_sure']:.1%}"
+
+
+def fewest(confusion: dict[str, int] | None) -> int:
+    """Images of the class that has fewer of them; 0 where they were not counted."""
+    counts = confusion or {}
+    return min(
+        sum(n for key, n in counts.items() if key.startswith(f"{label}_as_"))
+        for label in ("fake", "real")
+    )
+
+
+def accuracy_answered(figures: dict[str, Any] | None, nothing: str) -> str:
+    """How many of the answers were right, gate included, with its interval, or ``nothing``."""
+    n, answers = dig(figures, "n"), dig(figures, "with_gate") or {}
+    share, right = (answers.get(key) for key in ("answered_share", "accuracy_answered"))
+    if None in (n, share, right):
+        return nothing
+    count = round(n * share)
+    low, high = metrics.wilson_interval(round(right * count), count)
+    return f"{right:.2%} ({low:.2%} to {high:.2%})"
 
 
 def rate(found: dict[str, Any] | None, form: str = ".2%") -> str:

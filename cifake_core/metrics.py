@@ -30,6 +30,28 @@ def wilson_interval(hits: int, count: int, z: float = 1.959964) -> tuple[float, 
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
+def promised_range(
+    calibrated: int, error: float, tested: int, share: float = 0.95
+) -> tuple[float, float]:
+    """Where the share of mistakes among ``tested`` images lies, if a conformal promise holds.
+
+    A threshold that ``calibrated`` images of a class set for an ``error`` is itself a matter of
+    chance, so that the number of mistakes is beta-binomial (Vovk 2012, arXiv:1209.2673): this is
+    wider than :func:`wilson_interval`. ``share`` of such test sets lie inside, as many below as
+    above.
+    """
+    if not tested:
+        return 0.0, 1.0
+    over = calibrated + 1 - math.ceil((calibrated + 1) * (1 - error) - 1e-9)
+    under = calibrated + 1 - over
+    j = np.arange(tested)
+    steps = np.log((tested - j) * (over + j)) - np.log((j + 1) * (under + tested - j - 1))
+    logs = np.concatenate([[0.0], np.cumsum(steps)])
+    reached = np.cumsum(chances := np.exp(logs - logs.max())) / chances.sum()
+    low, high = (int(np.searchsorted(reached, edge)) for edge in ((1 - share) / 2, (1 + share) / 2))
+    return low / tested, min(high, tested) / tested
+
+
 def auroc(scores: np.ndarray, positive: np.ndarray) -> float:
     """Chance that a positive scores above a negative; ties count half (Mann-Whitney U)."""
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
@@ -75,12 +97,13 @@ def precision_recall_f1(hits: int, false_alarms: int, misses: int) -> dict[str, 
 def expected_calibration_error(p_fake: np.ndarray, is_fake: np.ndarray, bins: int = 15) -> float:
     """Mean gap between confidence and accuracy over equal-width bins (Guo et al. 2017).
 
-    Confidence is that of the predicted class, so it lies in [0.5, 1]. One bin holds images of
-    either side, whose gaps can cancel out: see :func:`calibration_error_of_p_fake`.
+    Confidence is that of the predicted class, so of the bins, which share [0, 1], those below 0.5
+    are empty. One bin holds images of either side, whose gaps can cancel out: see
+    :func:`calibration_error_of_p_fake`.
     """
     confidence = np.maximum(p_fake, 1 - p_fake)
     correct = (p_fake >= 0.5) == is_fake
-    index = np.minimum(((confidence - 0.5) * 2 * bins).astype(int), bins - 1)
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = np.bincount(index, weights=correct.astype(float) - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(p_fake))
 

@@ -10,6 +10,7 @@ import numpy as np
 from cifake_core import dataset, locate
 from cifake_core.errors import DatasetError
 from cifake_core.labels import CLASSES, FAKE, LABELS
+from cifake_core.lookalikes import ALIKE, lookalikes
 from cifake_core.metrics import auroc
 from cifake_core.progress import Progress
 
@@ -123,6 +124,7 @@ def summarise(data: dataset.Dataset) -> dict:
         # How well one number alone tells the labels apart, whichever way round it points.
         "auc": {cue: max(a, 1 - a) for cue, v in both.items() for a in [auroc(v, is_fake)]},
         "duplicates": duplicates(*columns),
+        "nearly_in_train": {"correlation": ALIKE, **lookalikes(data.train, data.test)},
     }
 
 

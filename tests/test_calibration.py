@@ -34,6 +34,12 @@ def test_verdict_at_its_thresholds(p_fake, verdict):
     assert Calibration(1.0, 0.0, 0.3, 0.7).verdict(p_fake) is verdict
 
 
+def test_sure_is_what_gets_a_verdict():
+    calibration = Calibration(1.0, 0.0, 0.3, 0.7)
+    p_fake = np.array([0.0, 0.3, 0.3001, 0.6999, 0.7, 1.0])
+    assert calibration.is_sure(p_fake).tolist() == [True, True, False, False, True, True]
+
+
 @pytest.mark.parametrize(
     "values", [(0, 0, 0.3, 0.7), (-1, 0, 0.3, 0.7), (1, 0, 0.6, 0.7), (1, 0, 0.3, 1.1)]
 )

@@ -181,3 +181,17 @@ def test_what_the_gate_turned_away_is_not_answered_at_any_price():
     assert curves.least_unanswered(p_fake, is_fake, np.zeros(6, bool), 1.0) is None
     # 5 of 6 answers are right.
     assert curves.least_unanswered(p_fake, is_fake, np.zeros(6, bool), 5 / 6) == 0
+
+
+def test_interval_of_what_stays_unanswered():
+    """Sure answers are right and 300 of 1,000 unsure ones wrong: nothing to choose but the edge."""
+    p_fake = np.r_[np.full(1000, 0.99), np.linspace(0.5, 0.6, 1000)]
+    is_fake = np.r_[np.ones(1000, bool), np.arange(1000) % 10 >= 3]
+    away = np.zeros(2000, bool)
+    asked = p_fake, is_fake, away, 0.9
+    low, high = curves.least_unanswered_interval(*asked)
+    assert low < curves.least_unanswered(*asked) < high
+    assert high - low < 0.15
+    assert (low, high) == curves.least_unanswered_interval(*asked)
+    nothing = np.full(20, 0.9), np.zeros(20, bool), np.zeros(20, bool), 0.9
+    assert curves.least_unanswered_interval(*nothing) is None

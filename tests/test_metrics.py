@@ -111,7 +111,7 @@ def test_calibration_error_bin_by_bin(bins):
     correct = (p_fake >= 0.5) == is_fake
     expected = 0.0
     for i in range(bins):
-        low, high = 0.5 + i / (2 * bins), 0.5 + (i + 1) / (2 * bins)
+        low, high = i / bins, (i + 1) / bins
         inside = (confidence >= low) & ((confidence < high) | (i == bins - 1))
         if inside.any():
             gap = abs(correct[inside].mean() - confidence[inside].mean())
@@ -124,7 +124,10 @@ def test_calibration_error_of_the_sure():
     right = np.array([True, True, False, False])
     assert metrics.expected_calibration_error(sure, right) == 0
     assert metrics.expected_calibration_error(sure, ~right) == 1
-    # A confidence of 1 shares the last bin with 0.99: one right of two at 0.995.
+    # A confidence of 1 shares the last bin with 0.99: one right of two at 0.995. With bins of half
+    # that width, which share [0.5, 1] alone, 0.95 would not be in it.
+    wide = metrics.expected_calibration_error(np.array([1, 0.95]), np.array([True, False]))
+    assert wide == pytest.approx(0.475)
     mixed = metrics.expected_calibration_error(np.array([1, 0.99]), np.array([False, True]))
     assert mixed == pytest.approx(0.495)
 
@@ -227,3 +230,27 @@ def test_summary_of_one_label_alone_is_still_json():
     made = metrics.summary(np.array([0.9, 0.2]), np.array([True, True]))
     assert made["auroc"] is None
     json.dumps(made, allow_nan=False)
+
+
+def test_range_of_a_promise_by_hand():
+    """One calibration image, error 1/2: the threshold lies anywhere, all counts are as likely."""
+    assert metrics.promised_range(1, 0.5, 9, share=0.8) == (0.0, 8 / 9)
+    # 3 images, error 1/4: of one test image a mistake in 1 of 4 cases.
+    assert metrics.promised_range(3, 0.25, 1, share=0.4) == (0.0, 0.0)
+    assert metrics.promised_range(3, 0.25, 1, share=0.6) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(("calibrated", "error", "tested"), [(5000, 0.005, 10_000), (40, 0.1, 50)])
+def test_range_of_a_promise_as_it_is_drawn(calibrated, error, tested):
+    """Uniform scores: the threshold is the k-th of them, and new ones exceed it."""
+    rng = np.random.default_rng(1)
+    k = math.ceil((calibrated + 1) * (1 - error) - 1e-9)
+    chance = 1 - rng.beta(k, calibrated + 1 - k, 200_000)
+    mistakes = rng.binomial(tested, chance) / tested
+    low, high = metrics.promised_range(calibrated, error, tested)
+    assert (mistakes < low).mean() <= 0.026
+    assert (mistakes > high).mean() <= 0.026
+    assert (mistakes <= low).mean() >= 0.024
+    assert (mistakes >= high).mean() >= 0.024
+    narrower = metrics.wilson_interval(round(error * tested), tested)
+    assert high - low > narrower[1] - narrower[0]

@@ -1,10 +1,11 @@
 """Measure what ships and keep the evidence: ``python -m train.evaluate --model lens`` or ``--all``.
 
 Calibration and thresholds come from the card, where validation put them. This is the only program
-that scores the official test split; choose by validation, not by what it prints. It writes
-``assets/evidence/<name>.json``; with ``--run`` it first turns a finished run into
-``assets/models/<name>/``. What the file has of the same weights and thresholds is kept, unless
-``--again`` is given: rows under stress on as many images, and the speed.
+that measures models on the official test split; choose by validation, not by what it prints. It
+writes ``assets/evidence/<name>.json``, and :mod:`train.looks` keeps which weights were scored.
+With ``--run`` it first turns a finished run into ``assets/models/<name>/``. What the file has of
+the same weights and thresholds is kept, unless ``--again`` is given: rows under stress on as many
+images, and the speed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from cifake_core.perturb import STRESS
 from cifake_core.predict import CHUNK, Engine
 from cifake_core.progress import Progress, progress_bar
 from cifake_core.stability import stabilities
+from train import looks
 from train.cost import SPEED, speed, time_again
 from train.export import evidence_dir, export, predict, write_json
 from train.gate import distances
@@ -160,6 +162,7 @@ def evaluate(
         "leaked": base64.b64encode(np.packbits(leaked).tobytes()).decode(),
         "turned_away": base64.b64encode(np.packbits(away).tobytes()).decode(),
     }
+    looks.keep(evidence)
     write_json(evidence_dir() / f"{name}.json", evidence)
     results = {k: evidence["test"][k] for k in ("official", "leak_free")}
     write_json(artifacts.models_dir() / name / artifacts.CARD, card.raw | {"results": results})
@@ -221,9 +224,11 @@ def thorough(
     parts = np.array_split(np.arange(len(images)), -(-len(images) // CHUNK))
     found = [s for p in parts for s in stabilities(engine.logits, calibration, images[p])]
     turned = np.array([bool(s.reversed) for s in found])
+    # Only a sure answer can be turned round.
+    sure = calibration.is_sure(p_fake)
     return {
         "n": len(images),
-        "reversed": metrics.rate(turned),
+        "reversed": {"n": int(sure.sum()), **metrics.rate(turned[sure])},
         **_answered(calibration, p_fake, is_fake, ~away & ~turned),
         "without": _answered(calibration, p_fake, is_fake, ~away),
     }
@@ -305,7 +310,7 @@ def _answered(
     calibration: Calibration, p_fake: np.ndarray, is_fake: np.ndarray, among: np.ndarray
 ) -> dict:
     """Share of all images that get an answer, if only those ``among`` may; and of those right."""
-    answered = among & ((p_fake <= calibration.real_to) | (p_fake >= calibration.fake_from))
+    answered = among & calibration.is_sure(p_fake)
     right = ((p_fake >= 0.5) == is_fake)[answered]
     return {
         "answered_share": float(answered.mean()),

@@ -36,8 +36,9 @@ BASELINES = (*AGAINST, "smooth")  # the last shows what smoothness alone does to
 CHUNK = 32
 DEPTHS = 6  # at most, from the logit alone to every layer
 SEEDS = (1, 2, 3, 4)  # of randomised weights; each draws a part of the images
-# Chosen before any map was looked at: at 0.5 two maps share a quarter of their ranks' variance. An
-# edge detector, which knows no weights, scores 1.
+# The limit was chosen before any map was looked at; that an interval which reaches it decides
+# nothing came later. At 0.5 two maps share a quarter of their ranks' variance. An edge detector,
+# which knows no weights, scores 1.
 CHANGES_BELOW = 0.5
 
 
@@ -248,8 +249,11 @@ class Trial:
     def randomised(self, method: Method, count: int) -> None:
         """How alike maps stay while layers forget, from the logit down."""
         rows, count = self.record.get("randomised", {}).get("rows", []), min(count, len(self.rows))
-        if any(r["method"] == method and r["n"] >= count and "pairs" in r for r in rows):
-            return
+        for row in rows:
+            if row["method"] == method and row["n"] >= count and "pairs" in row:
+                if row["passes"] is not (passes := changed_enough(row["rest"], row["n"])):
+                    self.keep_row("randomised", method, row | {"passes": passes})
+                return
         images, targets = self.sample(count)
         groups = randomise.learned(self.keras)
         depths = sorted({int(d) for d in np.rint(np.linspace(1, len(groups), DEPTHS))})
@@ -282,8 +286,7 @@ class Trial:
         }
         # With every layer random.
         rest = row["rest"] = paired(np.abs(figures[-1, 0])[both[-1]])
-        low, high = rest["interval_95"] or (0.0, 1.0)
-        row["passes"] = True if high < CHANGES_BELOW else False if low > CHANGES_BELOW else None
+        row["passes"] = changed_enough(rest, count)
         head = {"depths": depths, "layers": [group[0] for group in groups]}
         self.keep_row("randomised", method, row, **head)
 
@@ -295,6 +298,18 @@ class Trial:
                 Explainer(model, self.card.target_layer, warm_up=False),
             )
         return self._copies[depth, seed]
+
+
+def changed_enough(rest: dict, count: int) -> bool | None:
+    """Whether maps clearly changed, or clearly did not, when every layer had forgotten.
+
+    None, which is undecided, where the 95% interval of the mean rank correlation ``rest`` reaches
+    ``CHANGES_BELOW``, or where fewer than half of the ``count`` images have two maps to compare.
+    """
+    if rest["interval_95"] is None or 2 * rest["n"] < count:
+        return None
+    low, high = rest["interval_95"]
+    return True if high < CHANGES_BELOW else False if low > CHANGES_BELOW else None
 
 
 def drawn(logits_of, explainer: Explainer, method: Method, images, targets, say: str) -> np.ndarray:

@@ -12,11 +12,20 @@ import sys
 
 from cifake_core import artifacts, curves
 from cifake_core.artifacts import ASSETS
-from cifake_core.catalogue import aurocs, is_of, rate, right_of_answers, runs, span
+from cifake_core.catalogue import (
+    accuracy_answered,
+    aurocs,
+    is_of,
+    rate,
+    right_of_answers,
+    runs,
+    span,
+)
 from cifake_core.errors import CifakeLensError, ConfigError
 from cifake_core.explain import METHOD_WORDS
 from train import cells as cell
 from train import report_words as say
+from train.looks import of_model as of_looks
 from train.of_several import left_out, of_each
 
 ROOT = ASSETS.parent
@@ -78,8 +87,8 @@ def results() -> list[str]:
     rows = [
         "| model | parameters | test images | accuracy (95% interval) | uncalibrated | AUROC "
         "| F1 fake / real | ECE of confidence / of p_fake | answered | accuracy when answered "
-        "| runs |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| runs | weights scored on test so far |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name in artifacts.available():
         evidence, again = of_model(name), _command(name)
@@ -97,8 +106,8 @@ def results() -> list[str]:
                 f"| {cell.get(before, 'accuracy', again):.2%} | {figures['auroc']:.4f} "
                 f"| {figures['fake']['f1']:.4f} / {figures['real']['f1']:.4f} "
                 f"| {figures['ece']:.4f} / {of_p_fake:.4f} | {answers['answered_share']:.1%} "
-                f"| {cell.share(answers['accuracy_answered'])} "
-                f"| {runs(evidence['seeds'])} |"
+                f"| {accuracy_answered(figures, 'none')} "
+                f"| {runs(evidence['seeds'])} | {len(of_looks(name))} |"
             )
     return rows
 
@@ -239,7 +248,8 @@ def calibration() -> list[str]:
     for name in names:
         rows += say.calibration(name, of_model(name), _command(name))
     errors = {name: of_model(name)["test"]["official"] for name in names}
-    return [*rows, "", say.too_far(errors)]
+    middles = {name: say.middle(name, of_model(name)) for name in names}
+    return [*rows, "", say.leaning(middles), say.too_far(errors)]
 
 
 def stress() -> list[str]:

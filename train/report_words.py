@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from cifake_core import artifacts, curves, metrics
-from cifake_core.catalogue import rate
+from cifake_core.catalogue import fewest, rate
 from cifake_core.errors import ConfigError
 from train import cells as cell
 
@@ -44,6 +46,29 @@ def calibration(name: str, evidence: dict, command: str) -> list[str]:
     return rows
 
 
+def middle(name: str, evidence: dict) -> curves.Bin | None:
+    """The official test images of which a model is least sure."""
+    scores = curves.decode(evidence)
+    p_fake = artifacts.read_card(name).calibration.p_fake(scores.logits)
+    return curves.middle(p_fake, scores.is_fake)
+
+
+def leaning(middles: dict[str, curves.Bin | None]) -> str:
+    """In which direction each model is off in the middle, by :attr:`curves.Bin.lean`."""
+    sides = {1: "AI-generated", -1: "real", 0: ""}
+    by_side = {side: [] for side in sides.values()}
+    for name, found in middles.items():
+        if found:
+            by_side[sides[found.lean]].append(f"`{name}`")
+    said = [f"{side}: {', '.join(names)}" for side, names in by_side.items() if names and side]
+    words = f"leans, on the official images, towards {'; towards '.join(said)}" if said else ""
+    if by_side[""]:
+        words += f"{'; ' if said else ''}chance alone could explain the gap of " + ", ".join(
+            by_side[""]
+        )
+    return f"In the middle p_fake {words}." if said else f"In the middle {words}." if words else ""
+
+
 def too_far(errors: dict[str, dict]) -> str:
     """Which models' calibration errors on the official test images miss ``CALIBRATED``."""
     words = {"ece": "of confidence", "ece_p_fake": "of p_fake"}
@@ -66,30 +91,40 @@ def promises(name: str, evidence: dict, command: str) -> list[str]:
         raise ConfigError(f"Evidence on {name} lacks its logits: run `{command}`.")
     fitted, again = card.raw["calibration"], "python -m train.calibrate --all"
     promised = cell.get(fitted, "promised_error", again)
+    calibrated = fewest(card.raw["validation"]["confusion"])
     p_fake, rows = card.calibration.p_fake(scores.logits), []
     for key, kept in (("official", slice(None)), ("leak_free", ~scores.leaked)):
         figures, away = evidence["test"][key], scores.away[kept]
-        price = curves.least_unanswered(p_fake[kept], scores.is_fake[kept], away, curves.WANTED)
+        low, high = metrics.promised_range(calibrated, promised, fewest(figures["confusion"]))
         turned = {
             "share": away.mean(),
             "interval_95": metrics.wilson_interval(int(away.sum()), len(away)),
         }
-        tried = cell.get(evidence, "thorough", command)
+        turned_round = cell.get(cell.get(evidence, "thorough", command), "reversed", command)
         cells = [
             f"{figures['n']:,}",
-            f"{promised:.2%} at most",
+            f"{promised:.2%} on average ({low:.2%} to {high:.2%})",
             *(
                 rate(cell.get(figures, k, command))
                 for k in ("real_called_fake", "fake_called_real")
             ),
-            "not to be had" if price is None else f"{price:.1%}",
+            _price(p_fake[kept], scores.is_fake[kept], away),
             rate(turned),
-            f"{rate(cell.get(tried, 'reversed', command))} of {tried['n']:,}"
+            f"{rate(turned_round)} of {cell.get(turned_round, 'n', command):,}"
             if key == "official"
             else "",
         ]
         rows.append(f"| `{name}` | {' | '.join(cells)} |")
     return rows
+
+
+def _price(p_fake: np.ndarray, is_fake: np.ndarray, away: np.ndarray) -> str:
+    """What stays unanswered for ``curves.WANTED``, with its interval where there is one."""
+    asked = p_fake, is_fake, away, curves.WANTED
+    if (price := curves.least_unanswered(*asked)) is None:
+        return "not to be had"
+    between = curves.least_unanswered_interval(*asked)
+    return f"{price:.1%}" + (f" ({between[0]:.1%} to {between[1]:.1%})" if between else "")
 
 
 def goals(name: str, stress: list[dict], command: str) -> list[str]:

@@ -30,12 +30,14 @@ _ALIKE = {key: [(float,)] for key in ("spearman", "spearman_absolute", "ssim")}
 _REST = ({"n": (int,), "mean": (float,), "interval_95": _PAIR},)
 _ROW = {
     "planted": {"changed": _HITS, "reversed": _HITS},
-    "curves": {"n": int, "over_random": _GAP, "over_edges": _GAP} | _CURVES | _AREAS,
+    "curves": {"n": int, "over_random": _GAP, "over_edges": _GAP, "over_centre": _GAP}
+    | _CURVES
+    | _AREAS,
     "randomised": {"n": int, "passes": (bool,), "pairs": ([int],), "rest": _REST} | _ALIKE,
 }
 _CHECK = {"what": str, "n": int} | dict.fromkeys(("ours", "theirs", "largest_difference"), float)
 _ABOUT = {
-    "planted": {"n": (int,), "chance": ({"changed": ({"hit": (float,)},)},)},
+    "planted": {"n": (int,), "chance": ({"changed": ({"hit": (float,), "near": (float,)},)},)},
     "randomised": {"depths": ([int],), "layers": ([str],)},
 }
 _RECORD = {
@@ -128,15 +130,21 @@ def best(planted: Rows, names: Iterable[str], part: str) -> tuple[str, dict[str,
 
 
 def nothing_shown(planted: Rows) -> str:
-    """Where no method hits as often as what knows no model: that hits prove nothing there."""
+    """Where no method clearly hits more than what knows no model: hits prove nothing there."""
     said = []
     for part, turned in TURNED.items():
         blind, method = best(planted, BASELINES, part), best(planted, WORDS, part)
-        if blind and method and blind[1]["hit_share"] >= method[1]["hit_share"]:
+        if not (blind and method):
+            continue
+        (least, _), (_, most) = (f["hit_interval_95"] for f in (method[1], blind[1]))
+        if least <= most:
+            clearly = (
+                "" if blind[1]["hit_share"] >= method[1]["hit_share"] else ", not clearly more"
+            )
             said.append(
                 f"Where the patch {turned}, {POINTING[blind[0]]}, without knowing any model, hits "
                 f"it in {blind[1]['hit_share']:.0%} of {counted(blind[1])}. The best method, "
-                f"{WORDS[method[0]]}, does in {method[1]['hit_share']:.0%}."
+                f"{WORDS[method[0]]}, does in {method[1]['hit_share']:.0%}{clearly}."
             )
     if not said:
         return ""
@@ -166,7 +174,7 @@ def pointing(method: str, planted: Rows) -> list[str]:
         said.append(f"Where the patch {turned}, {does} in {found['hit_share']:.0%}{of}.")
         if blind := best(planted, BASELINES, part):
             name, other = blind
-            # Apart only if the intervals are: the same images are behind both.
+            # Apart only if the intervals are, which is strict: the same images are behind both.
             (low, high), (least, most) = (f["hit_interval_95"] for f in (found, other))
             word = "not clearly more" if found["hit_share"] > other["hit_share"] else "no more"
             word = "clearly more" if low > most else "less" if high < least else word
@@ -200,8 +208,6 @@ def _tried(planted: Rows) -> dict[str, Any] | None:
 def about(found: dict[str, Any], planted: Rows) -> str:
     """What chance would score, and how near the misses are."""
     chance = dig(found, "planted", "chance", "changed") or {}
-    near = {WORDS[m]: dig(r, "changed", "near_share") for m, r in planted.items() if m in WORDS}
-    near = {name: value for name, value in near.items() if value is not None}
     parts = []
     if chance.get("hit") is not None:
         parts.append(
@@ -211,9 +217,19 @@ def about(found: dict[str, Any], planted: Rows) -> str:
             "own rim: a seam that no real picture has."
         )
         parts.append(by_kind(planted))
-    if near:
-        closest = max(near, key=near.get)
-        parts.append(f"Within one pixel of the patch the best is {closest}: {near[closest]:.0%}.")
+    near = {m: dig(row, "changed", "near_share") for m, row in planted.items()}
+    methods, blind = (
+        {m: near[m] for m in names if near.get(m) is not None} for names in (WORDS, BASELINES)
+    )
+    if methods and blind:
+        (method, share), (other, as_often) = (
+            max(found.items(), key=lambda item: item[1]) for found in (methods, blind)
+        )
+        by_chance = f", a point at random in {chance['near']:.0%}" if chance.get("near") else ""
+        parts.append(
+            f"Into the patch or one pixel beside it the best method, {WORDS[method]}, points in "
+            f"{share:.0%}; {POINTING[other]} does in {as_often:.0%}{by_chance}."
+        )
     return " ".join(parts)
 
 

@@ -6,9 +6,9 @@ import math
 
 import streamlit as st
 
-from cifake_core import curves
+from cifake_core import curves, metrics
 from cifake_core.artifacts import Card
-from cifake_core.catalogue import aurocs, dig, is_of, rate, right_of_answers, span
+from cifake_core.catalogue import aurocs, dig, fewest, is_of, rate, right_of_answers, span
 from pages.parts import evidence
 from pages.parts.evidence import Measured
 from pages.parts.model_views import Models, chosen, said, with_evidence
@@ -34,6 +34,7 @@ def show_promise(models: Models) -> None:
         "Promised: mistaken, of each class": [
             said(dig(m.card.raw, "calibration", "promised_error"), ".2%") for m in found
         ],
+        "… where chance alone may put the measured": [_by_chance(m) for m in found],
         **{
             f"Measured: {words}{which}": [rate(dig(figures[m.name], key)) for m in found]
             for key, words in (
@@ -63,11 +64,25 @@ def show_promise(models: Models) -> None:
         "The thresholds were set so that few of the validation images of each class get the other "
         "class's verdict; of new ones, drawn as those were, at most the promised share does "
         "(class-conditional conformal prediction). It holds for images like those of CIFAKE alone, "
-        "and as the mean over many such sets: a single one may come out a little above, and where "
-        "the promise lies in the brackets, the 95% interval, chance could explain it. The same "
-        "validation images also helped to choose when training ended. The price of being right "
-        "more often is worked out on these very test images, so it is a little too low."
+        "and as the mean over many such sets: what is measured with one of them lies in the range "
+        "of the second row in 95 of 100 cases. In brackets is the 95% interval of what was "
+        "measured. The same validation images also helped to choose when training ended. The price "
+        "of being right more often is worked out on these very test images, so it is a little too "
+        "low."
     )
+
+
+def _by_chance(m: Measured) -> str:
+    """The range of mistakes if the promise holds, of the class with the fewest test images."""
+    promised = dig(m.card.raw, "calibration", "promised_error")
+    calibrated, tested = (
+        fewest(dig(found, "confusion"))
+        for found in (dig(m.card.raw, "validation"), dig(m.evidence, "test", "official"))
+    )
+    if promised is None or not calibrated or not tested:
+        return "–"
+    low, high = metrics.promised_range(calibrated, promised, tested)
+    return f"{low:.2%} to {high:.2%}"
 
 
 def show_limits(models: Models) -> None:

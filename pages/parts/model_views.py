@@ -100,7 +100,8 @@ def guarantee(models: Models) -> str:
         sentence = (
             f"of {of} real photographs like those of CIFAKE at most about one is wrongly called "
             f"AI-generated, and of {of} AI-generated images like those of CIFAKE at most about one "
-            "is wrongly called real; for other images nothing is promised."
+            "is wrongly called real. That is what the thresholds aim at, not a proof: the images "
+            "that set them also helped to choose the model. For other images nothing is promised."
         )
         by = "" if len(names) == len(models) else f"{', '.join(names)}: "
         said.append(f"{by}{sentence if by else sentence[0].upper() + sentence[1:]}")

@@ -182,7 +182,8 @@ def sentence(method: str, parts: dict[str, Rows], limit: float | None) -> str:
     if both := dig(parts["curves"].get(method), "over_random", "both"):
         low, high = both["interval_95"] or (0, 0)
         word = "better than" if low > 0 else "worse than" if high < 0 else "no better than"
-        said.append(f"It orders pixels {word} chance{_against_middle(both, parts['curves'])}.")
+        middle = _against_middle(parts["curves"][method], parts["curves"].get("centre"))
+        said.append(f"It orders pixels {word} chance{middle}.")
     if row := parts["randomised"].get(method):
         said.append(
             {
@@ -197,14 +198,17 @@ def sentence(method: str, parts: dict[str, Rows], limit: float | None) -> str:
     return f"**{WORDS[method]}.** {' '.join(said)}"
 
 
-def _against_middle(both: dict, curves: Rows) -> str:
+def _against_middle(row: dict, centre: dict | None) -> str:
     """Beside an order that knows nothing but that what matters often lies in the middle."""
-    middle = dig(curves.get("centre"), "over_random", "both")
+    both, middle = (dig(r, "over_random", "both") for r in (row, centre))
     if not middle or not middle["interval_95"] or not both["interval_95"]:
         return ""
-    (low, high), (least, most) = both["interval_95"], middle["interval_95"]
-    word = "clearly better" if low > most else "not clearly better"
-    word = "clearly worse" if high < least else word
+    if paired := dig(row, "over_centre", "both", "interval_95"):  # image by image
+        clearly, worse = paired[0] > 0, paired[1] < 0
+    else:
+        (low, high), (least, most) = both["interval_95"], middle["interval_95"]
+        clearly, worse = low > most, high < least
+    word = "clearly better" if clearly else "clearly worse" if worse else "not clearly better"
     return f", {word} than from the middle outwards ({100 * middle['mean']:+.1f} points)"
 
 
@@ -285,7 +289,9 @@ def show_depths(found: Rows, record: dict[str, Any]) -> None:
         st.info("Forgetting was not measured yet.", icon=":material/info:")
         return
     names = [WORDS[m] for m in WORDS if m in found]
-    for key, title in (("spearman", "rank correlation"), ("ssim", "SSIM")):
+    # Without its sign, as the outcome is judged: a map turned round has the same places, and in
+    # the mean those of either sign would cancel out.
+    for key, title in (("spearman_absolute", "rank correlation, unsigned"), ("ssim", "SSIM")):
         lines = {
             WORDS[m]: Line([0, *depths], [1.0, *found[m][key]], markers=True)
             for m in WORDS
@@ -294,7 +300,7 @@ def show_depths(found: Rows, record: dict[str, Any]) -> None:
         figure: go.Figure = plots.lines(
             lines, names, f"layers that forgot, of {len(layers)}", title, 320
         )
-        figure.update_yaxes(range=[-0.25, 1.05])
+        figure.update_yaxes(range=[-0.05, 1.05])
         plots.show(
             figure,
             f"trust-{key}",

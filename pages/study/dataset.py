@@ -185,6 +185,18 @@ def show_leaks(stats: dict) -> None:
         f"remember the {found['test_also_in_train']:,} it has seen, so we also report on the "
         f"**{found['leak_free_test']:,}** test images that do not leak, and keep duplicates "
         "together when validation images are cut from the training images."
+        + _nearly(stats.get("nearly_in_train"))
+    )
+
+
+def _nearly(found: dict | None) -> str:
+    """How many test images nearly leak, in a sentence; "" where it was not counted."""
+    if not evidence.fits(found, dict.fromkeys(("correlation", *LABELS), float)):
+        return ""
+    return (
+        f" Beside these, {found['REAL']:,} photographs and {found['FAKE']:,} AI-generated images "
+        "of test are nearly the same as one of train, as it is or mirrored (a correlation of "
+        f"{found['correlation']} or more between their pixel values). They are not left out."
     )
 
 

@@ -60,7 +60,7 @@ def show_results(models: Models) -> None:
         "ECE (calibration error) of the probability": row(official, ("ece_p_fake",), ".4f"),
         "ECE of confidence": row(official, ("ece",), ".4f"),
         "Answered, not “can't tell”": row(official, ("with_gate", "answered_share"), ".1%"),
-        "Accuracy when answered": row(official, ("with_gate", "accuracy_answered"), ".2%"),
+        "Accuracy when answered": [catalogue.accuracy_answered(f, "–") for f in official],
         "Parameters": [
             said(dig(c, "parameters") or m.card.raw.get("parameters"), ",")
             for c, m in zip(costs, models, strict=True)
@@ -84,9 +84,11 @@ def show_results(models: Models) -> None:
         },
         "Stored in": [stored(m) for m in models],
         "Accuracy before calibration": row(official, ("before_calibration", "accuracy"), ".2%"),
-        f"Turned round by a tiny change, of {count(tried)}": row(
-            tried, ("reversed", "share"), ".2%"
-        ),
+        "Answers turned round by a tiny change": [
+            said(dig(t, "reversed", "share"), ".2%")
+            + (f" of {n:,}" if (n := dig(t, "reversed", "n")) else "")
+            for t in tried
+        ],
     }
     show_table(table, models, "Results on the test images, a column for each model")
     with st.expander("More figures"):
@@ -178,7 +180,8 @@ with st.expander("How to read this"):
   little higher or lower, and ranges made in this way hold the true value in 95 of 100 cases. It
   says nothing of how the same model would turn out if it were trained again.
 - Some **test images leak**: identical copies are among the training images, so a model may simply
-  remember them. The rows of images “that do not leak” leave them out.
+  remember them. The rows of images “that do not leak” leave them out; those that are
+  nearly the same stay in (“The data set” counts them).
 - **Precision**: of the images called AI-generated, how many are. **Recall**: of the AI-generated
   images, how many are found. **F1** is a mean of the two that is low if either is.
 - A **ROC curve** tries every threshold from strict to bold and draws what is found against what is

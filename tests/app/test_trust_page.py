@@ -63,7 +63,7 @@ def made_up(**changes) -> dict:
 
     def randomised(method: str, last: float) -> dict:
         figures = [0.8, last]
-        named = {"spearman": figures, "spearman_absolute": figures, "ssim": figures}
+        named = {"spearman": [-f for f in figures], "spearman_absolute": figures, "ssim": figures}
         return {"method": method, "n": 32, "passes": last < 0.5} | named
 
     model = {
@@ -71,7 +71,7 @@ def made_up(**changes) -> dict:
         **artifacts.read_card("lens").identity,
         "planted": {
             "n": 100,
-            "chance": {"changed": {"n": 40, "hit": 0.16}},
+            "chance": {"changed": {"n": 40, "hit": 0.16, "near": 0.21}},
             "rows": [
                 planted("gradcam", 0.75),
                 planted("smoothgrad", 0.25),
@@ -142,6 +142,10 @@ def test_a_row_and_a_sentence_for_each_method(start, folder):
     assert "has forgotten everything (0.95, limit 0.5), so part of what it shows is not" in said
     assert "a point at random would hit 16% of the patches" in said
     assert "has 16% of its brightness there" in said
+    assert (
+        "Into the patch or one pixel beside it the best method, Grad-CAM, points in 75%; pointing "
+        "at the middle always does in 45%, a point at random in 21%." in said
+    )
     assert "hits 75% of the 30 AI-generated patches in photographs and 25% of the 10" in said
     assert "**The strongest edge** sees the image and knows no model." in said
     assert [e.label for e in app.expander][-1] == "How to read this"
@@ -197,12 +201,20 @@ def test_enough_patches_of_both_kinds_need_no_warning(start, tmp_path):
 
 
 def test_a_model_of_which_hits_prove_nothing(start, folder):
-    app = start(folder)
-    assert not app.warning
     found = made_up()
-    best = planted_row(found, "gradcam")["reversed"]
-    edges = planted_row(found, "edges")["reversed"]
-    edges["hit_share"], best["hit_share"] = 0.89, 0.78
+    best, edges, middle = (
+        planted_row(found, name)["reversed"] for name in ("gradcam", "edges", "centre")
+    )
+    best["hit_interval_95"] = [0.56, 0.85]
+    (folder / "explanations.json").write_text(json.dumps(found))
+    assert not start(folder).warning
+    best["hit_interval_95"] = [*middle["hit_interval_95"][1:], 0.85]
+    (folder / "explanations.json").write_text(json.dumps(found))
+    (said,) = [w.value for w in start(folder).warning]
+    assert "pointing at the middle always, without knowing any model, hits it in 40% of" in said
+    assert "The best method, Grad-CAM, does in 70%, not clearly more. So for this model" in said
+    edges |= {"hit_share": 0.89, "hit_interval_95": [0.74, 0.96]}
+    best["hit_share"] = 0.78
     (folder / "explanations.json").write_text(json.dumps(found))
     (said,) = [w.value for w in start(folder).warning]
     assert said == (
@@ -225,6 +237,8 @@ def test_the_plots_show_a_method_between_those_that_know_no_model(start, folder)
     app.segmented_control(key="trust-view").set_value("Forgetting").run()
     depths = json.loads(app.get("plotly_chart")[0].proto.spec)
     assert [trace["name"] for trace in depths["data"]] == ["Grad-CAM", "SmoothGrad"]
+    # Without their signs: those of either sign would cancel out.
+    assert "Grad-CAM 0.05, SmoothGrad 0.95" in app.get("plotly_chart")[0].proto.alt
     app.segmented_control(key="trust-view").set_value("Cross-check").run()
     assert not app.exception
     assert "requirements-quantus.txt" in words(app)
@@ -297,3 +311,20 @@ def test_a_class_makes_the_model_forget(start, tmp_path):
     assert correlation() != forgotten
     app.pills(key="trust-method").set_value("occlusion").run()
     assert correlation() < 1
+
+
+@pytest.mark.parametrize(
+    ("paired", "word"),
+    [([-0.01, 0.02], "not clearly better"), ([0.01, 0.02], "clearly better"),
+     ([-0.02, -0.01], "clearly worse"), (None, "clearly better")],
+)  # fmt: skip
+def test_the_middle_is_compared_image_by_image_where_that_was_measured(
+    start, tmp_path, paired, word
+):
+    """Without it by intervals that do not overlap, as those of made_up do not."""
+    content = made_up()
+    row = next(r for r in content["models"][0]["curves"]["rows"] if r["method"] == "gradcam")
+    if paired:
+        row["over_centre"] = {"both": {"n": 100, "mean": sum(paired) / 2, "interval_95": paired}}
+    (tmp_path / "explanations.json").write_text(json.dumps(content))
+    assert f"better than chance, {word} than from the middle" in words(start(tmp_path))

@@ -13,7 +13,7 @@ from cifake_core.catalogue import is_of
 from cifake_core.domain import SIGNALS
 from cifake_core.labels import FAKE
 from cifake_core.perturb import STRESS
-from train import evaluate
+from train import evaluate, looks
 from train.config import from_mapping
 from train.export import UNCALIBRATED
 from train.train import run
@@ -59,6 +59,8 @@ def test_a_run_becomes_a_model_that_loads(places, trained, data, tiny_cifake):
 
     assert_whole(evidence, data)
     assert evaluate.main(["--all", "--data", str(tiny_cifake)]) == 0
+    (look,) = looks.of_model("tiny")
+    assert (look["weights_sha256"], look["n"]) == (card.weights_sha256, len(data.test))
     repeated = json.loads((places / "evidence" / "tiny.json").read_text())
     assert {k: v for k, v in repeated.items() if k != "cost"} == {
         k: v for k, v in evidence.items() if k != "cost"
@@ -239,6 +241,7 @@ def test_what_a_tiny_change_reverses_is_not_answered():
     asked = Mean(), calibration, images, Mean().logits(images), np.array([True, False])
     found = evaluate.thorough(*asked, np.zeros(2, bool))
     assert found["reversed"]["share"] == 0.5  # 2% brighter is 2.5 levels more
+    assert found["reversed"]["n"] == 2
     assert (found["answered_share"], found["accuracy_answered"]) == (0.5, 1)
     assert found["without"] == {"answered_share": 1, "accuracy_answered": 1}
     assert evaluate.thorough(*asked, np.array([False, True]))["answered_share"] == 0

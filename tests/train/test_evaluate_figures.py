@@ -36,3 +36,17 @@ def test_what_the_gate_turns_away_gets_no_answer():
     assert found["answered_share"] == 0.75
     assert found["accuracy_answered"] == pytest.approx(2 / 3)
     assert found["with_gate"] == {"answered_share": 0.5, "accuracy_answered": 1}
+
+
+def test_what_is_not_sure_cannot_be_turned_round():
+    """An engine that answers with an image's mean: one sure image near the middle, one in it."""
+    images = np.stack([np.full((32, 32, 3), v, np.uint8) for v in (126, 200, 128)])
+
+    class Mean:
+        def logits(self, batch):
+            return batch.mean((1, 2, 3)) - 128
+
+    is_fake, nothing = np.array([True, False, True]), np.zeros(3, bool)
+    asked = Calibration(0.1, 0.0, 0.4, 0.6), images, Mean().logits(images), is_fake, nothing
+    found = evaluate.thorough(Mean(), *asked)
+    assert (found["n"], found["reversed"]["n"], found["reversed"]["share"]) == (3, 2, 0.5)

@@ -167,6 +167,16 @@ def test_the_right_map_is_better_than_chance_and_its_opposite_worse(evidence, mo
             assert sign * gap["mean"] > 0
 
 
+@pytest.mark.parametrize(
+    ("interval", "n", "outcome"),
+    [([0.3, 0.49], 32, True), ([0.51, 0.7], 32, False), ([0.4, 0.5], 32, None),
+     ([0.5, 0.6], 32, None), ([0.3, 0.4], 15, None), ([0.3, 0.4], 16, True), (None, 1, None)],
+)  # fmt: skip
+def test_what_counts_as_changed(interval, n, outcome):
+    """Of 32 images; fewer than half with two maps to compare decide nothing."""
+    assert explanations.changed_enough({"n": n, "interval_95": interval}, 32) is outcome
+
+
 @pytest.mark.parametrize(("stays_at", "passes"), [((1, 2), True), ((3,), False)])
 def test_a_map_passes_by_what_is_left_with_every_layer_random(
     evidence, monkeypatch, stays_at, passes
@@ -214,7 +224,8 @@ def test_from_the_data_to_the_page(evidence, few_methods, data, monkeypatch):
     for row in rows["randomised"].values():
         low, high = row["rest"]["interval_95"] or (0, 1)
         limit = found["changes_below"]
-        assert row["passes"] is (True if high < limit else False if low > limit else None)
+        clear = True if high < limit else False if low > limit else None
+        assert row["passes"] is (clear if 2 * row["rest"]["n"] >= row["n"] else None)
         assert len(row["ssim"]) == 2
         # An empty map is like nothing: it is left out, not taken for a map that changed.
         assert row["pairs"][-1] == round(row["n"] * (1 - row["empty_share"]))

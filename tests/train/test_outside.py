@@ -12,8 +12,9 @@ from PIL import Image
 
 from cifake_core import artifacts, dataset, metrics
 from cifake_core.calibration import Calibration
-from cifake_core.catalogue import is_of, right_of_answers
+from cifake_core.catalogue import accuracy_answered, is_of, right_of_answers
 from cifake_core.errors import ConfigError
+from cifake_core.metrics import wilson_interval
 from cifake_core.perturb import STRESS
 from train import outside, outsiders, shapes, textures
 
@@ -173,3 +174,12 @@ def test_few_answers_are_counted(sure, right, words):
     row = {"n": 1000, "sure_share": sure, "right_of_sure": right}
     assert right_of_answers(row, "none") == words
     assert right_of_answers(row | {"right_of_sure": None}, "none") == "none"
+
+
+def test_accuracy_of_the_answers_has_an_interval():
+    answers = {"answered_share": 0.5, "accuracy_answered": 0.9}
+    said = accuracy_answered({"n": 200, "with_gate": answers}, "none")
+    low, high = wilson_interval(90, 100)
+    assert said == f"90.00% ({low:.2%} to {high:.2%})"
+    for lack in ({}, None, {"n": 200, "with_gate": answers | {"accuracy_answered": None}}):
+        assert accuracy_answered(lack, "none") == "none"

@@ -1,12 +1,14 @@
 """What RESULTS.md says of calibration, of planted patches and of the cross-check."""
 
 import json
+import os
+from pathlib import Path
 
 import made_up
 import numpy as np
 import pytest
 
-from cifake_core import metrics
+from cifake_core import curves, metrics
 from cifake_core.errors import ConfigError
 from train import report_words as say
 
@@ -93,3 +95,38 @@ def test_calibration_errors_over_the_goal_are_named():
     assert say.too_far({"one": fine}).endswith("met by all.")
     found = say.too_far({"one": fine, "two": fine | {"ece_p_fake": 0.012}})
     assert found.endswith("missed by `two` (of p_fake: 0.0120).")
+
+
+def middle(p_fake: float, fake_share: float) -> curves.Bin:
+    return curves.Bin(0.2, 0.8, 100, p_fake, fake_share, 0.05)
+
+
+def test_who_leans_in_the_middle():
+    found = {"a": middle(0.5, 0.3), "b": middle(0.5, 0.7), "c": middle(0.5, 0.45), "d": None}
+    assert say.leaning(found) == (
+        "In the middle p_fake leans, on the official images, towards AI-generated: `a`; towards "
+        "real: `b`; chance alone could explain the gap of `c`."
+    )
+    assert say.leaning({"c": middle(0.5, 0.45)}) == (
+        "In the middle chance alone could explain the gap of `c`."
+    )
+    assert say.leaning({"d": None}) == ""
+
+
+def test_promises_with_what_chance_may_make_of_them(four):
+    made, evidence = four
+    made["validation"]["confusion"] = {"fake_as_fake": 1, "real_as_real": 1}
+    made["calibration"]["promised_error"] = 0.5
+    (Path(os.environ["CIFAKE_MODELS"]) / "lens" / "card.json").write_text(json.dumps(made))
+    for key in ("official", "leak_free"):
+        one_way = {"share": 0.0, "interval_95": [0.0, 0.5]}
+        evidence["test"][key] |= {"real_called_fake": one_way, "fake_called_real": one_way}
+    evidence["thorough"]["reversed"] = {"n": 2, "share": 0.5, "interval_95": [0.1, 0.9]}
+    everything, leak_free = say.promises("lens", evidence, "again")
+    # Of one fake, with a threshold that one image set for an error of one half.
+    assert "| 50.00% on average (0.00% to 100.00%) |" in everything
+    assert "| 50.00% (10.00% to 90.00%) of 2 |" in everything
+    assert leak_free.endswith("|  |")  # of which no fake is left
+    del evidence["thorough"]["reversed"]["n"]
+    with pytest.raises(ConfigError, match="run `again`"):
+        say.promises("lens", evidence, "again")
