@@ -14,8 +14,10 @@ import numpy as np
 import streamlit as st
 
 from cifake_core import dataset
+from cifake_core.catalogue import dig, fits
 from cifake_core.errors import DatasetError
 from cifake_core.labels import CLASSES
+from pages.parts import evidence
 
 _log = logging.getLogger(__name__)
 AGAIN = 60  # seconds after which a data set that was not there is looked for once more, quietly
@@ -87,27 +89,28 @@ def wait() -> None:
 
 
 def draw(data: dataset.Dataset, rng: np.random.Generator) -> Drawn | None:
-    """A random test image that no training image equals; real and fake are equally likely.
+    """A random image of train that is held out of the training; real and fake equally likely.
 
+    Not one of test: that split is there to score models, and is looked at for nothing else.
     None if there is no such image, or if its file is gone.
     """
-    free = ~_leaked(data.sha256, data)
-    labels = np.unique(data.test.labels[free])
+    rows, split = _held_out(data.sha256, data), data.train
+    labels = np.unique(split.labels[rows])
     if not len(labels):
         return None
     label = int(rng.choice(labels))
-    row = int(rng.choice(np.flatnonzero(free & (data.test.labels == label))))
+    row = int(rng.choice(rows[split.labels[rows] == label]))
     try:
-        found = (data.root / str(data.test.names[row])).read_bytes()
+        found = (data.root / str(split.names[row])).read_bytes()
     except OSError:
         return None
-    return Drawn(
-        found,
-        label,
-        CLASSES[int(data.test.classes[row])],
-    )
+    return Drawn(found, label, CLASSES[int(split.classes[row])])
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def _leaked(sha256: str, _data: dataset.Dataset) -> np.ndarray:
-    return dataset.leaked_rows(_data)
+def _held_out(sha256: str, _data: dataset.Dataset) -> np.ndarray:
+    """Rows of train: those that the shipped models were not trained on, if it is their data set."""
+    recorded = evidence.read("validation_split")
+    if dig(recorded, "data_sha256") == sha256 and fits(dig(recorded, "files"), [str]):
+        return np.flatnonzero(np.isin(_data.train.names, recorded["files"]))
+    return dataset.validation_indices(_data.train)  # what training on this set would hold out

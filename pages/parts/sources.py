@@ -166,7 +166,8 @@ def _gallery() -> None:
                 ":material/casino: Random CIFAKE image",
                 on_click=_take_random,
                 args=(data,),
-                help="From the test split; what it truly is stays hidden until you ask.",
+                help="One of those held out of the training; they served to choose between "
+                "models. What it truly is stays hidden until you ask.",
             )
         # The photographs first: the only ones that have a right answer.
         for number, sample in sorted(enumerate(samples()), key=lambda item: not item[1].credit):
@@ -206,5 +207,5 @@ def _take_random(data) -> None:
     if drawn is None:
         st.toast("No image of the data set can be read now.", icon=":material/broken_image:")
         return
-    _look_at(Source(drawn.data, "a random CIFAKE test image", drawn.label, drawn.class_word))
+    _look_at(Source(drawn.data, "a random CIFAKE image, held out of the training", drawn.label, drawn.class_word))
     st.session_state.pop("show_truth", None)

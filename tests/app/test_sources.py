@@ -173,8 +173,36 @@ def test_of_a_set_with_one_label_left_that_one_is_drawn(tiny_cifake, monkeypatch
     from pages.parts import data_source
 
     data = dataset.load(tiny_cifake)
-    monkeypatch.setattr(data_source, "_leaked", lambda *_: data.test.labels == 0)
+    fakes = np.flatnonzero(data.train.labels == 0)
+    monkeypatch.setattr(data_source, "_held_out", lambda *_: fakes)
     rng = np.random.default_rng(1)
-    assert {data_source.draw(data, rng).label for _ in range(8)} == {1}
-    monkeypatch.setattr(data_source, "_leaked", lambda *_: data.test.labels < 2)
+    assert {data_source.draw(data, rng).label for _ in range(8)} == {0}
+    monkeypatch.setattr(data_source, "_held_out", lambda *_: fakes[:0])
     assert data_source.draw(data, rng) is None
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_only_images_held_out_of_the_training_are_drawn(tiny_cifake, monkeypatch, recorded):
+    import numpy as np
+
+    from cifake_core import dataset
+    from pages.parts import data_source, evidence
+
+    data = dataset.load(tiny_cifake)
+    names = data.train.names.tolist()
+    held = [names[i] for i in dataset.validation_indices(data.train)]
+    said = {"data_sha256": "another set", "files": ["train/REAL/no.jpg"]}
+    if recorded:  # what the shipped models were not trained on, in place of what would be cut now
+        held = [n for n in names if n not in held and "(3)" in n][::4]
+        said = {"data_sha256": data.sha256, "files": held}
+    monkeypatch.setattr(evidence, "read", lambda name: {"validation_split": said}[name])
+    data_source._held_out.clear()
+    try:
+        rng = np.random.default_rng(2)
+        drawn = [data_source.draw(data, rng) for _ in range(60)]
+    finally:
+        data_source._held_out.clear()
+    files = {(data.root / n).read_bytes(): n for n in (*data.test.names.tolist(), *names)}
+    assert {files[d.data] for d in drawn} <= set(held)
+    assert {d.label for d in drawn} == {0, 1}
+    assert all(files[d.data].split("/")[1] == ("FAKE", "REAL")[d.label] for d in drawn)
