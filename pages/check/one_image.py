@@ -15,6 +15,7 @@ from pages.parts import (
     ask_all,
     engine,
     evidence,
+    guess,
     heatmaps,
     model_views,
     origins,
@@ -27,8 +28,16 @@ from pages.parts import (
 from pages.parts.evidence import Measured
 from pages.parts.words import HEADLINES, TARGETS, percent
 
+LARGER = (
+    "Larger ones can be looked at, but not judged: the models learned from CIFAKE, 60,000 tiny "
+    "photographs and 60,000 tiny pictures by Stable Diffusion 1.4."
+)
 
-def show_verdict(analysis: Analysis, model: Detector, source: sources.Source) -> None:
+
+def show_verdict(
+    analysis: Analysis, model: Detector, source: sources.Source, told: bool = False
+) -> None:
+    """``told``: that the page says anyway what the image truly is."""
     st.header(HEADLINES[analysis.verdict], anchor=False)
     given = analysis.verdict is not Verdict.UNCERTAIN
     mistaken = given and source.right not in (None, analysis.verdict)
@@ -51,7 +60,9 @@ def show_verdict(analysis: Analysis, model: Detector, source: sources.Source) ->
         raw_reading.caution(analysis, model)
     for note in analysis.notes:
         st.info(note, icon=":material/info:")
-    if source.truth is not None and st.toggle("Show what it truly is", key="show_truth"):
+    if told or source.truth is None:
+        return
+    if st.toggle("Show what it truly is", key="show_truth"):
         st.markdown(f"In CIFAKE it is **{TARGETS[source.truth]}**, of class *{source.class_word}*.")
 
 
@@ -141,7 +152,7 @@ def show_limits(card: Card) -> None:
 - **Several models** that agree are not so many witnesses: all learned the difference from the
   same images and share their blind spots.
 - **Real and AI-generated** are what it saw in training: photographs from CIFAR-10 (ten kinds of
-  things and animals) and what Stable Diffusion 1.4 made of the same ten words. Other generators,
+  things and animals) and what Stable Diffusion 1.4 made of the same ten. Other generators,
   faces, screenshots, drawings and large pictures are outside of that, and no model here can be
   trusted on them. Most are recognised and get “can't tell”. A large picture that somebody shrank
   to this size and saved just as the data set was is not recognised: it gets a verdict, and that
@@ -152,26 +163,35 @@ def show_limits(card: Card) -> None:
 
 
 st.title("Real or AI-generated?", anchor=False)
-st.markdown(
-    "Drop an image of 32x32 pixels and read whether it is a photograph or AI-generated, how sure "
-    "the model is, and where it looked. Larger ones can be looked at, but not judged: the models "
-    "learned from CIFAKE, 60,000 tiny photographs and 60,000 tiny pictures by Stable Diffusion 1.4."
-)
+intro = st.empty()
 # The verdict stands right below the image's choice, where a projector still shows it.
-choice, answer, models, details = (st.container() for _ in range(4))
+choice, before, answer, after, looks, models, details = (st.container() for _ in range(7))
 with choice:
     chosen = sources.choose()
+intro.markdown(
+    "Drop an image of 32x32 pixels and read whether it is a photograph or AI-generated, how sure "
+    "the model is, and where it looked." + ("" if chosen else f" {LARGER}")
+    # Once there is an image, its verdict must be seen without scrolling, on a phone as well.
+)
+with after if chosen else before:
+    first = guess.switch()
 with models:
     detector = engine.detector(picker.choose())
 if chosen is not None:
     result = engine.analysis(chosen.data, detector)
     if isinstance(result, str):
         answer.error(result, icon=":material/broken_image:")
+    elif first and guess.missing(result):
+        with answer:
+            guess.ask(result, chosen)
     else:
         if doubt := ask_all.disagreement(result, chosen.data, detector):
             result = pipeline.doubted(result, doubt)
         with answer:
-            show_verdict(result, detector, chosen)
+            show_verdict(result, detector, chosen, told=first)
+            if first:
+                guess.show(result, chosen)
+        with looks:
             show_pictures(result, chosen)
             origins.show(chosen.data)
         with details:

@@ -28,6 +28,13 @@ PHOTOGRAPH = (
     "So “real” is right, and “AI-generated” is a mistake, however sure it sounds."
 )
 
+SAMPLES = (
+    "The first three are photographs, the others are drawn, so “can't tell” is right for those. "
+    "None is AI-generated, as no image of CIFAKE may lie here: to see the model tell one of those, "
+    "fetch the data set, “pip install kagglehub”, then “python -m cifake_core data fetch”. Its "
+    "images then come at random."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -61,7 +68,7 @@ def choose() -> Source | None:
         # Any type is taken and its content checked: a type refused in the browser would leave
         # the widget in error for the rest of the session.
         st.file_uploader(
-            "Drop an image here",
+            "Drop one image here (for many: the command line)",
             key=_widget("upload"),
             on_change=_take_widget,
             args=("upload", "your image"),
@@ -69,7 +76,11 @@ def choose() -> Source | None:
             help=f"{', '.join(images.FORMATS)}; nothing is stored.",
         )
     with camera:
-        st.caption("A camera's picture is far larger than 32x32 pixels, so it gets no verdict.")
+        st.caption(
+            "A camera's picture is far larger than 32x32 pixels, so it gets no verdict. Browsers "
+            "let a page use the camera only over https, or on the computer itself that the page "
+            "runs on: at a plain http address of the network it stays off."
+        )
         if st.toggle("Use the camera", key="camera_on"):
             st.camera_input(
                 "Take a picture",
@@ -77,8 +88,8 @@ def choose() -> Source | None:
                 on_change=_take_widget,
                 args=("camera", "your picture"),
             )
-    _gallery()
     chosen = st.session_state.get(_KEY)
+    _gallery(chosen is not None)
     if chosen is not None and chosen.file_id:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button(
@@ -157,9 +168,11 @@ def _widget(origin: str) -> str:
     return f"{origin}-{st.session_state.get(_EMPTIED, {}).get(origin, 0)}"
 
 
-def _gallery() -> None:
-    st.caption("Or try one of these:")
+def _gallery(brief: bool) -> None:
+    """``brief``: an image is there, and what the page says of it should be near."""
     data = data_source.opened()
+    missing = data is None and not data_source.opening()
+    st.caption("Or try one of these:", help=SAMPLES if missing and brief else None)
     with st.container(horizontal=True, gap="small"):
         if data is not None:
             st.button(
@@ -180,17 +193,10 @@ def _gallery() -> None:
                 if sample.credit
                 else f"{sample.alt}. Drawn by arithmetic: neither photograph nor AI-generated.",
             )
-    if data is not None:
-        return
-    if data_source.opening():
+    if missing and not brief:
+        st.caption(SAMPLES)
+    elif data is None and not missing:
         data_source.wait()
-    else:
-        st.caption(
-            "The first three are photographs, the others are drawn, so “can't tell” is right for "
-            "those. Images of CIFAKE itself, AI-generated ones too, come at random once the data "
-            "set is on this machine: “pip install kagglehub”, then “python -m cifake_core data "
-            "fetch”."
-        )
 
 
 def _take_sample(number: int) -> None:
@@ -207,5 +213,6 @@ def _take_random(data) -> None:
     if drawn is None:
         st.toast("No image of the data set can be read now.", icon=":material/broken_image:")
         return
-    _look_at(Source(drawn.data, "a random CIFAKE image, held out of the training", drawn.label, drawn.class_word))
+    words = "a random CIFAKE image, held out of the training"
+    _look_at(Source(drawn.data, words, drawn.label, drawn.class_word))
     st.session_state.pop("show_truth", None)
