@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -126,6 +127,22 @@ def summarise(data: dataset.Dataset) -> dict:
         "duplicates": duplicates(*columns),
         "nearly_in_train": {"correlation": ALIKE, **lookalikes(data.train, data.test)},
     }
+
+
+def auroc_of_counts(real: Sequence[int], fake: Sequence[int]) -> float:
+    """Chance that an AI-generated image lies in a higher bin than a photograph; ties count half.
+
+    0.5, as good as a coin, where one of them has none.
+
+    Args:
+        real, fake: number of images in each of the same bins, ascending.
+    """
+    real, fake = np.asarray(real, np.float64), np.asarray(fake, np.float64)
+    pairs = real.sum() * fake.sum()
+    if not pairs:
+        return 0.5
+    below = np.cumsum(real) - real
+    return float((fake * (below + real / 2)).sum() / pairs)
 
 
 def _cues(split: dataset.Split) -> dict[str, np.ndarray]:

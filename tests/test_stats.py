@@ -54,6 +54,14 @@ def test_summary_names_its_data_and_is_json(summary, tiny_cifake):
     assert summary["command"] == "python -m cifake_core data stats"
 
 
+def test_auroc_of_counts_by_hand():
+    # Photographs in bins 0, 0, 1; generated ones in bins 1, 2: of 6 pairs 5 are won and 1 is tied.
+    assert stats.auroc_of_counts([2, 1, 0], [0, 1, 1]) == pytest.approx(5.5 / 6)
+    assert stats.auroc_of_counts([0, 1, 1], [2, 1, 0]) == pytest.approx(0.5 / 6)
+    assert stats.auroc_of_counts([3, 5], [3, 5]) == 0.5
+    assert stats.auroc_of_counts([0, 0], [3, 5]) == 0.5
+
+
 def test_there_is_a_group_for_each_class_and_for_all(summary):
     words = ("all", *CLASSES)
     expected = list(product(("train", "test"), LABELS, words))

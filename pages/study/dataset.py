@@ -9,6 +9,7 @@ import streamlit as st
 
 from cifake_core import render
 from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
+from cifake_core.stats import auroc_of_counts
 from pages.parts import data_source, evidence, pictures, plots
 from pages.parts.words import LABEL_COLOURS, LABEL_NAMES
 
@@ -98,7 +99,7 @@ def pooled_mean(stats: dict, label: int, cue: str) -> float:
 def show_counts(stats: dict) -> None:
     st.markdown(
         f"**{stats['n']:,} images of 32x32 pixels.** The photographs are CIFAR-10's; the others "
-        "were made by Stable Diffusion 1.4 from the names of the same ten classes."
+        "were made by Stable Diffusion 1.4 to show things of the same ten classes."
     )
     for column, (split, label) in zip(
         st.columns(4), [(s, x) for s in ("train", "test") for x in (REAL, FAKE)], strict=True
@@ -122,10 +123,36 @@ def show_file_sizes(stats: dict) -> None:
         f"Histograms of file size, {split}, {word}: mean {means[REAL]:.0f} bytes for photographs, "
         f"{means[FAKE]:.0f} for AI-generated images",
     )
-    st.markdown(
-        f"Over the whole set file size is hardly a cue: a photograph and an AI-generated image "
-        f"drawn at random can be told apart by it with an AUROC of "
-        f"**{stats['auc']['file_size']:.2f}**, where 0.50 is a coin flip."
+    st.markdown(size_words(stats, split, word))
+
+
+def size_words(stats: dict, split: str, word: str) -> str:
+    """How far file size alone tells the two kinds apart, over all classes or within one."""
+    sizes = stats["histograms"]["file_size"]
+    real, fake = (
+        {w: sizes["counts"][f"{split}/{LABELS[x]}/{w}"] for w in CLASSES} for x in (REAL, FAKE)
+    )
+    within = {w: auroc_of_counts(real[w], fake[w]) for w in CLASSES}
+    source = f"from the bins of {sizes['edges'][1] - sizes['edges'][0]} bytes above"
+    if word == "all":
+        low, high = min(within, key=within.get), max(within, key=within.get)
+        return (
+            "Over the whole set file size is hardly a cue: a photograph and an AI-generated image "
+            "drawn at random can be told apart by it with an AUROC of "
+            f"**{stats['auc']['file_size']:.2f}**, where 0.50 is a coin flip. Within a class it "
+            f"can be one: {source}, the chance that the AI-generated file is the larger goes from "
+            f"{within[low]:.2f} (*{low}*) to {within[high]:.2f} (*{high}*). Over all classes these "
+            "partly cancel out."
+        )
+    chance = within[word]
+    said = f"{max(chance, 1 - chance):.2f}"
+    if said == "0.50":
+        return f"Within *{word}* file size is no cue: {source}, it is a coin flip (AUROC **0.50**)."
+    larger = PLURALS[FAKE if chance > 0.5 else REAL]
+    return (
+        f"Within *{word}*: {larger} tend to be the larger files. Of one of each kind, drawn at "
+        f"random, theirs is the larger with a chance of **{said}** (the AUROC, {source}; 0.50 is a "
+        "coin flip)."
     )
 
 

@@ -20,9 +20,10 @@ from cifake_core import images, pipeline, render
 from cifake_core.artifacts import read_card
 from cifake_core.calibration import Verdict
 from cifake_core.explain import Method
+from cifake_core.metrics import auroc
 from cifake_core.samples import samples
 from cifake_core.stability import Stability
-from pages.parts import engine
+from pages.parts import engine, evidence
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWERS = ("photograph", "AI-generated", "Can't tell")
@@ -244,9 +245,18 @@ def test_dataset_page(app):
     assert not app.exception
     assert app.title[0].value == "The data set"
     assert {m.value for m in app.metric} >= {"50,000", "10,000", "378", "920", "38"}
-    app.selectbox(key="size-class").set_value("frog").run()
-    assert not app.exception
+    assert "hardly a cue" in words(app)
+    assert "partly cancel out" in words(app)
     assert "not on this machine" in words(app)
+    counts = evidence.read("dataset")["histograms"]["file_size"]["counts"]
+    for word, larger in (("cat", "AI-generated images"), ("bird", "Photographs")):
+        app.selectbox(key="size-class").set_value(word).run()
+        assert not app.exception
+        kinds = [counts[f"train/{label}/{word}"] for label in ("REAL", "FAKE")]
+        sizes = [np.repeat(np.arange(len(kind)), kind) for kind in kinds]
+        chance = auroc(np.concatenate(sizes), np.repeat([False, True], [len(s) for s in sizes]))
+        assert f"Within *{word}*: {larger} tend to be the larger files" in words(app)
+        assert f"a chance of **{max(chance, 1 - chance):.2f}**" in words(app)
 
 
 def test_dataset_page_browses_a_small_set(app, tiny_cifake, monkeypatch):
