@@ -107,8 +107,8 @@ def size_doubt(prepared: Prepared) -> str:
         )
     else:
         why = (
-            "in others the fine texture that gives a generated image away is gone or invented, and "
-            "the model's"
+            "the model learned the traces of one way of making and shrinking pictures. Another "
+            "picture was made in another way, and brought to this size in another, so the model's"
         )
     return (
         f"Only images of exactly {size}x{size} pixels can be judged: {why} probability is not to "
