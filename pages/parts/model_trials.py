@@ -9,6 +9,7 @@ from cifake_core.catalogue import dig
 from cifake_core.labels import CLASSES, LABELS
 from pages.parts import evidence, plots
 from pages.parts.evidence import Measured
+from pages.parts.model_limits import outside
 from pages.parts.model_views import Models, chosen, in_order, said, with_evidence
 from pages.parts.plots import Line
 from pages.parts.words import LABEL_NAMES
@@ -79,6 +80,10 @@ def show_stress(models: Models) -> None:
             )
             + "."
         )
+    st.caption(
+        "Right and found are by the likelier side, whether or not the app would answer. "
+        f"{refused(models, order)}"
+    )
     with st.expander("Every change as a table"):
         labels = list(dict.fromkeys(r["label"] for of in rows.values() for r in of))
         cells = {n: {r["label"]: r for r in of} for n, of in rows.items()}
@@ -94,6 +99,16 @@ def show_stress(models: Models) -> None:
             hide_index=True,
             alt="Accuracy after each change, a column for each model",
         )
+
+
+def refused(models: Models, labels: list[str]) -> str:
+    """What the app says to images changed so, with the measured shares where there are such."""
+    said = "In this app many such images get “can't tell”, because they are unlike those of CIFAKE"
+    for m in models:
+        rows = {r["label"]: r for r in (outside(m.card) or {}).get("changed", [])}
+        if shares := [f"{x} {rows[x]['turned_away']:.1%}" for x in labels if x in rows]:
+            return f"{said} (view “Limits”). Turned away by {m.name}: {', '.join(shares)}."
+    return f"{said}."
 
 
 def stress_path(rows: list[dict], kind: str) -> list[dict]:

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from cifake_core import artifacts
 from cifake_core.commands.models import row
+from pages.parts import model_trials
 from pages.parts.model_training import loss_words
 from train import report
 
@@ -55,3 +57,25 @@ def test_runs_and_sizes_are_those_of_the_readme_and_of_the_command(monkeypatch):
     assert not app.exception
     (chart,) = app.get("plotly_chart")
     assert {t["name"]: t["x"][0] for t in json.loads(chart.proto.spec)["data"]} == sizes
+
+
+def test_under_stress_the_page_says_how_many_the_app_turns_away(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    app = AppTest.from_file(str(ROOT / "pages/router.py"), default_timeout=60).run()
+    app = app.switch_page("study/models.py").run()
+    app.segmented_control(key="view").set_value("Stress").run()
+    app.selectbox(key="kind").set_value("blur").run()
+    assert not app.exception
+    (said,) = [c.value for c in app.caption if "likelier side" in c.value]
+    found = json.loads((artifacts.evidence_dir() / "outside.json").read_text())
+    rows = {r["label"]: r["turned_away"] for r in found["models"]["lens"]["changed"]}
+    for label in ("unchanged", "blur 0.6"):
+        assert f"{label} {rows[label]:.1%}" in said
+    assert "JPEG" not in said
+
+
+def test_where_it_was_not_measured_no_share_is_told(monkeypatch):
+    monkeypatch.setattr(model_trials, "outside", lambda card: None)
+    said = model_trials.refused([SimpleNamespace(card=None, name="lens")], ["blur 0.6"])
+    assert "can't tell" in said
+    assert "%" not in said
