@@ -44,6 +44,11 @@ class Calibration:
         """Calibrated logits that grow with *real*, float64 of the same shape."""
         return np.asarray(logits, np.float64) / self.temperature + self.bias
 
+    def raw(self, p_fake: np.ndarray) -> np.ndarray:
+        """The logits behind :meth:`p_fake`, float64 of the same shape and always finite."""
+        p = np.clip(np.asarray(p_fake, np.float64), 1e-300, 1 - 2**-53)
+        return (np.log1p(-p) - np.log(p) - self.bias) * self.temperature
+
     def verdict(self, p_fake: float) -> Verdict:
         if p_fake >= self.fake_from:
             return Verdict.FAKE

@@ -76,6 +76,49 @@ class Cover:
         return perturb.cover(images, self.left, self.top, self.width, self.height, self.fill)
 
 
+def brightest(values: np.ndarray, size: int, width: int, height: int) -> tuple[int, int]:
+    """(left, top) of the rectangle about a heatmap's strongest position, moved inside the image.
+
+    Args:
+        values: (h, w), over an image of ``size`` x ``size`` pixels.
+        width, height: of the rectangle, in pixels, at most ``size``.
+    """
+    row, column = np.unravel_index(int(values.argmax()), values.shape)
+    middle_x = (column + 0.5) * size / values.shape[1]
+    middle_y = (row + 0.5) * size / values.shape[0]
+    left, top = round(middle_x - width / 2), round(middle_y - height / 2)
+    return min(max(left, 0), size - width), min(max(top, 0), size - height)
+
+
+def covered(
+    logits_of: Callable[[np.ndarray], np.ndarray],
+    pixels: np.ndarray,
+    cover: Cover,
+    bright: tuple[int, int] | None,
+    spots: int = 24,
+) -> tuple[float, float, float | None, np.ndarray]:
+    """Raw scores of one (S, S, 3) uint8 image with parts of one size covered, in one batch.
+
+    Args:
+        bright: (left, top) of one more part, or None.
+        spots: how many parts at random, the same ones each time.
+
+    Returns:
+        The score of the image as it is, with ``cover``, with the part at ``bright`` (None where
+        there is none) and, (spots,), with each part at random.
+    """
+    rng, size = np.random.default_rng(0), len(pixels)
+    lefts = rng.integers(0, size - cover.width + 1, spots)
+    tops = rng.integers(0, size - cover.height + 1, spots)
+    places = [*([bright] if bright else []), *zip(lefts.tolist(), tops.tolist(), strict=True)]
+    covers = [cover, *(replace(cover, left=x, top=y) for x, y in places)]
+    batch = [pixels[None], *(c.apply(pixels[None]) for c in covers)]
+    scores = logits_of(np.concatenate(batch)).astype(np.float64)
+    rest = scores[2:]
+    at_bright = float(rest[0]) if bright else None
+    return float(scores[0]), float(scores[1]), at_bright, rest[1:] if bright else rest
+
+
 @dataclass(frozen=True, slots=True)
 class Flip:
     """From this setting on, away from the neutral one, the verdict is another."""

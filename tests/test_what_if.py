@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cifake_core.calibration import Calibration, Verdict
-from cifake_core.what_if import Cover, Flip, changes, curve, flips, judged
+from cifake_core.what_if import Cover, Flip, brightest, changes, covered, curve, flips, judged
 
 REAL, FAKE, UNCERTAIN = Verdict.REAL, Verdict.FAKE, Verdict.UNCERTAIN
 PLAIN = Calibration(temperature=1, bias=0, real_to=0.1, fake_from=0.9)
@@ -14,6 +14,37 @@ CHANGES = {change.name: change for change in changes(32)}
 
 def mean_minus_128(batch):
     return batch.mean(axis=(1, 2, 3)) - 128
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "place"),
+    [(3, 4, (14, 10)), (0, 0, (0, 0)), (7, 0, (0, 24)), (1, 7, (24, 2))],
+)
+def test_the_brightest_spot_by_hand(row, column, place):
+    """Of 8x8 positions each has 4 pixels: (3, 4) has its middle at x = 18, y = 14."""
+    values = np.zeros((8, 8))
+    values[row, column] = 1
+    assert brightest(values, 32, 8, 8) == place
+
+
+def test_scores_of_covered_parts_by_hand():
+    """Where all is 200 but a black square of 8x8, each black pixel of 1024 costs 200 / 1024."""
+    image = np.full((32, 32, 3), 200, np.uint8)
+    image[8:16, 8:16] = 0
+    cover = Cover(8, 8, 8, 8, "grey")
+    before, after, bright, spots = covered(mean_minus_128, image, cover, (12, 8), spots=5)
+    whole = 200 * 960 / 1024 - 128
+    assert before == pytest.approx(whole)
+    assert after == pytest.approx(whole + 128 * 64 / 1024)
+    # Half of it on the black square, half of it on what was 200.
+    assert bright == pytest.approx(whole + (128 - 72) * 32 / 1024)
+    assert spots.shape == (5,)
+    assert len(set(spots.tolist())) > 1
+    again = covered(mean_minus_128, image, cover, None, spots=5)
+    assert again[2] is None
+    np.testing.assert_array_equal(again[3], spots)
+    everything = covered(mean_minus_128, image, Cover(0, 0, 32, 32, "grey"), None, spots=2)
+    assert [everything[1], *everything[3]] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("size", [16, 32, 64])

@@ -21,6 +21,11 @@ HELP = """
 - **“Can't tell”** is the honest answer to a spoiled image. A model that says “real” to whatever is
   blurred has not learned what real is: it looks for fine texture, and blur takes that away.
 - **The two heatmaps** share one scale. If the second is paler, that evidence has faded.
+- **The raw score** is the model's number before it is made a probability; it grows with *real*.
+  Where the model is very sure, a change hardly moves the probability, but the score shows it.
+- **Is the heatmap right?** If its brightest spot matters, covering it should move the score more
+  than covering a random spot of the same size. A covered image mostly gets “can't tell”, as none of
+  CIFAKE looks like that: here the score is what to watch, with “Nothing” changed otherwise.
 - **Percentages are readings, not verdicts to use.** The app notices for most changes, not for all,
   that an image has become a strange one. The number is what the model says, and no more.
 """

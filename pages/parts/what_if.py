@@ -10,9 +10,8 @@ import streamlit as st
 
 from cifake_core import pipeline, render, what_if
 from cifake_core.artifacts import Card
-from cifake_core.calibration import Verdict
+from cifake_core.calibration import Calibration, Verdict
 from cifake_core.errors import ArtifactError
-from cifake_core.perturb import FILLS
 from cifake_core.pipeline import Analysis, Detector
 from cifake_core.what_if import Change, Cover
 from pages.parts import (
@@ -21,15 +20,16 @@ from pages.parts import (
     plots,
     raw_reading,
     stability,
+    what_if_cover,
     what_if_heatmaps,
     what_if_plots,
 )
+from pages.parts.spectral import SCALES
 from pages.parts.what_if_heatmaps import sha256
-from pages.parts.words import ANSWER_WORDS, HEADLINES, percent
+from pages.parts.words import ANSWER_WORDS, HEADLINES, percent, signed
 
 KEEP = {"persist_state": "session"}
 NOTHING = "Nothing"
-FILL_WORDS = {"mean": "its mean colour", "grey": "grey", "black": "black", "noise": "noise"}
 
 
 def show(analysis: Analysis, model: Detector) -> None:
@@ -58,7 +58,7 @@ def show(analysis: Analysis, model: Detector) -> None:
         key=f"what_if_{change.name}_{size}",
         **KEEP,
     )
-    cover = choose_cover(size)
+    cover = what_if_cover.choose(pixels, model, raw_reading.target(analysis))
     changed = pixels[None] if change is None else change.apply(pixels[None], setting)
     after = cover.apply(changed)[0] if cover else changed[0]
     try:
@@ -71,12 +71,15 @@ def show(analysis: Analysis, model: Detector) -> None:
     before, native = (analysis.verdict, analysis.doubts), analysis.opened.prepared.native
     readings = st.container()
     raw = raw_reading.wanted(analysis, "its readings and the curve along the slider")
+    scores = raw and choose_scale() == SCALES[1]
     with readings:
         show_readings(
             (pixels, after),
-            (p_fake[0], p_fake[now]) if raw else None,
+            told(p_fake[[0, now]], model.card.calibration, scores) if raw else (None, None),
             (before, afterwards or before),
         )
+    if raw and cover:
+        what_if_cover.compare(pixels, changed[0], cover, model, raw_reading.target(analysis))
     if raw and not analysis.in_domain:
         raw_reading.caution(analysis, model)
     everybody = st.toggle("Ask all models", key="what_if_all", **KEEP)
@@ -84,9 +87,8 @@ def show(analysis: Analysis, model: Detector) -> None:
     answers = ask_all(*asked) if everybody else {}
     if change and raw:
         judged = (p_fake, model.card.calibration, strange if native else None)
-        show_curve(
-            what_if_plots.Along(change, *judged, cover is not None), setting, model.card, answers
-        )
+        along = what_if_plots.Along(change, *judged, cover is not None)
+        show_curve(along, setting, model.card, answers, scores)
     if everybody:
         show_table(answers, model.card.name, raw)
     what_if_heatmaps.show(pixels, after, model, raw_reading.target(analysis))
@@ -95,27 +97,27 @@ def show(analysis: Analysis, model: Detector) -> None:
         stability.show(analysis.stability)
 
 
-def choose_cover(size: int) -> Cover | None:
-    if not st.toggle("Cover a part of the image", key="what_if_cover", **KEEP):
-        return None
-    middle = (size * 3 // 8, size * 5 // 8)
-    across, down = st.columns(2)
-    left, right = across.slider(
-        "Covered from left to right (px)", 0, size, middle, key=f"what_if_across_{size}", **KEEP
-    )
-    top, bottom = down.slider(
-        "Covered from top to bottom (px)", 0, size, middle, key=f"what_if_down_{size}", **KEEP
-    )
-    fill = st.segmented_control(
-        "Covered with",
-        FILLS,
-        format_func=FILL_WORDS.get,
-        default="mean",
+def choose_scale() -> str:
+    return st.segmented_control(
+        "Readings as",
+        SCALES,
+        default=SCALES[0],
         required=True,
-        key="what_if_fill",
+        key="what_if_scale",
+        help="The probability hardly moves where the model is very sure; the raw score does.",
         **KEEP,
     )
-    return Cover(left, top, right - left, bottom - top, fill)
+
+
+def told(p_fake: np.ndarray, calibration: Calibration, scores: bool) -> list[str]:
+    """The readings of two images, each in a line."""
+    if not scores:
+        return [f"the model's reading: {percent(p)} AI-generated" for p in p_fake]
+    needed, edges = "", (calibration.real_to, calibration.fake_from)
+    if all(0 < edge < 1 for edge in edges):
+        real, fake = map(signed, calibration.raw(np.array(edges)))
+        needed = f" (real from {real} up, AI-generated from {fake} down)"
+    return [f"raw score {signed(z)}{needed}" for z in calibration.raw(p_fake)]
 
 
 def curve(
@@ -214,13 +216,10 @@ def _answer(
 
 def show_readings(
     images: tuple[np.ndarray, np.ndarray],
-    readings: tuple[float, float] | None,
+    said: Sequence[str | None],
     answers: tuple[tuple[Verdict, Sequence[str]], tuple[Verdict, Sequence[str]]],
 ) -> None:
     """Both images with the answers the app gives, and why it gives none."""
-    said = (None, None)
-    if readings:
-        said = [f"the model's reading: {percent(p)} AI-generated" for p in readings]
     for column, title, pixels, caption, (verdict, _) in zip(
         st.columns(2, wrap=False), ("As it is", "Changed"), images, said, answers, strict=True
     ):
@@ -244,7 +243,7 @@ def show_readings(
         reason = f":material/help: {why}: {' '.join(doubts)}"
         if doubts is second and has_lost_traces(second) and not has_lost_traces(first):
             reason += " Here it was the change made on this page: it wiped those traces out."
-        st.caption(f"{reason}{shown if readings else ''}")
+        st.caption(f"{reason}{shown if any(said) else ''}")
     if np.array_equal(*images):
         st.caption("At this setting no pixel is changed.")
 
@@ -255,7 +254,11 @@ def has_lost_traces(doubts: Sequence[str]) -> bool:
 
 
 def show_curve(
-    along: what_if_plots.Along, setting: float, card: Card, answers: Mapping[str, Answer | str]
+    along: what_if_plots.Along,
+    setting: float,
+    card: Card,
+    answers: Mapping[str, Answer | str],
+    scores: bool,
 ) -> None:
     st.header("Where does it flip?", anchor=False)
     said = what_if_plots.flip_words(along)
@@ -273,18 +276,23 @@ def show_curve(
         else "Only readings: an image of this size gets no answer, however it is changed."
     )
     others = {
-        name: (answer.change.settings, answer.curve)
+        name: (
+            answer.change.settings,
+            engine.cards()[name].calibration.raw(answer.curve) if scores else answer.curve,
+        )
         for name, answer in answers.items()
         if name != card.name and not isinstance(answer, str)
     }
     plots.show(
-        what_if_plots.figure(along, setting, others, list(engine.cards()), plots.ink()),
+        what_if_plots.figure(along, setting, others, list(engine.cards()), plots.ink(), scores),
         "what-if-curve",
-        f"Probability of AI-generated by {card.name} along {along.change.title}. {said}",
+        f"{'Raw score' if scores else 'Probability of AI-generated'} by {card.name} along "
+        f"{along.change.title}. {said}",
         f"Each mark is one strength, judged by {card.name}; the ring is yours. Hollow: no answer"
         f"{', because the image is unlike those of CIFAKE' if answered else ''}. Dashed "
         f"line: from here on the {along.noun} is another, that of the sign at its top. Shaded, "
-        "from below: where the reading is real, can't tell and AI-generated. Dotted: the image as "
+        f"from {'above' if scores else 'below'}: where the reading is real, can't tell and "
+        "AI-generated. Dotted: the image as "
         "it is. Upright line: the setting that changes least."
         + (" Without marks: the other models, whose zones differ." if others else ""),
     )

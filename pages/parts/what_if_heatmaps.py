@@ -20,6 +20,15 @@ def sha256(pixels: np.ndarray) -> str:
     return hashlib.sha256(pixels.tobytes()).hexdigest()
 
 
+def target(before: np.ndarray, model: Detector, leans_to: int) -> int:
+    """The answer that the heatmaps explain, as it is chosen below."""
+    return st.session_state.get(_key(before, model), leans_to)
+
+
+def _key(before: np.ndarray, model: Detector) -> str:
+    return f"what_if_target-{model.card.name}-{sha256(before)}"
+
+
 def show(before: np.ndarray, after: np.ndarray, model: Detector, leans_to: int) -> None:
     st.header("Where does it look?", anchor=False)
     target = st.segmented_control(
@@ -28,11 +37,11 @@ def show(before: np.ndarray, after: np.ndarray, model: Detector, leans_to: int) 
         format_func=lambda t: f"Why {TARGETS[t]}?",
         default=leans_to,
         required=True,
-        key=f"what_if_target-{model.card.name}-{sha256(before)}",
+        key=_key(before, model),
     )
     # Asked before the maps are: it may end meanwhile.
     loaded = model.engine.has_cam or engine.load_heatmaps(model).done()
-    maps = [_of(pixels, model, target) for pixels in (before, after)]
+    maps = [of(pixels, model, target) for pixels in (before, after)]
     if None in maps:
         if loaded:
             st.caption(f":material/error: {failure(model)} So there is no heatmap.")
@@ -74,7 +83,7 @@ def show(before: np.ndarray, after: np.ndarray, model: Detector, leans_to: int) 
     )
 
 
-def _of(pixels: np.ndarray, model: Detector, target: int) -> Heatmap | None:
+def of(pixels: np.ndarray, model: Detector, target: int) -> Heatmap | None:
     """CAM where the model has it, which needs no TensorFlow; else Grad-CAM, None until it can be.
 
     One method for both images: CAM and Grad-CAM differ by a factor.

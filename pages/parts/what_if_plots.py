@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas  # noqa: F401  Plotly would take a pandas that TensorFlow's thread is half through
@@ -13,7 +14,7 @@ from cifake_core.calibration import Calibration, Verdict
 from cifake_core.render import ANSWER_COLOURS
 from cifake_core.what_if import Change, Flip, flips
 from pages.parts import plots
-from pages.parts.words import ANSWER_WORDS, SYMBOLS, percent
+from pages.parts.words import ANSWER_WORDS, SYMBOLS, percent, signed
 
 UNSURE = Verdict.UNCERTAIN
 STRANGE = "it is no longer like the images of CIFAKE"
@@ -83,27 +84,76 @@ class Along:
         return f", because {' or '.join(kinds)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What the curve is drawn in: Plotly's axis, and the height of the flips' signs."""
+
+    axis: dict[str, Any]
+    flips: float
+    raw: bool = False
+
+    def zones(self, calibration: Calibration) -> dict[Verdict, tuple[float, float]]:
+        """From where to where each answer's zone goes."""
+        edges = np.array([calibration.real_to, calibration.fake_from])
+        start, end = (0, 1)
+        if self.raw:  # the other way up
+            (end, start), edges = self.axis["range"], calibration.raw(edges)
+            edges = np.clip(edges, end, start)
+        real_to, fake_from = edges.tolist()
+        return {
+            Verdict.REAL: (start, real_to),
+            Verdict.UNCERTAIN: (real_to, fake_from),
+            Verdict.FAKE: (fake_from, end),
+        }
+
+
+PROBABILITY = Scale(
+    {
+        "title": "probability of AI-generated",
+        "tickformat": ".0%",
+        "range": [-0.03, 1.12],
+        "dtick": 0.25,
+    },
+    1.08,
+)
+
+
+def _raw_scale(
+    values: np.ndarray,
+    others: Mapping[str, tuple[Sequence[float], np.ndarray]],
+    calibration: Calibration,
+) -> Scale:
+    """High enough for all lines and, where there are such, for both thresholds."""
+    edges = [p for p in (calibration.real_to, calibration.fake_from) if 0 < p < 1]
+    lines = [values, calibration.raw(np.array(edges)), *(line for _, line in others.values())]
+    every = np.concatenate(lines)
+    low, high = float(every.min()), float(every.max())
+    step = 0.08 * max(high - low, 1)
+    axis = {"title": "raw score, grows with real", "range": [low - step, high + 2.5 * step]}
+    return Scale(axis, high + 1.5 * step, raw=True)
+
+
 def figure(
     along: Along,
     setting: float,
     others: Mapping[str, tuple[Sequence[float], np.ndarray]],
     names: Sequence[str],
     ink: str,
+    raw: bool = False,
 ) -> go.Figure:
     """The picked model's curve over its zones, marked at ``setting`` and where it flips.
 
     Args:
-        others: settings and p_fake at each, by the model's name.
+        others: settings and what is drawn at each, by the model's name.
         names: all models, which gives each its style.
+        raw: draw the raw score, which grows with *real*, in place of p_fake.
     """
     change, p_fake, calibration = along.change, along.p_fake, along.calibration
     drawn, x = go.Figure(), [s * change.scale for s in change.settings]
-    zones = {
-        Verdict.REAL: (0, calibration.real_to),
-        Verdict.UNCERTAIN: (calibration.real_to, calibration.fake_from),
-        Verdict.FAKE: (calibration.fake_from, 1),
-    }
-    level, upright = float(p_fake[0]), change.neutral * change.scale
+    values = calibration.raw(p_fake) if raw else p_fake
+    scale = _raw_scale(values, others, calibration) if raw else PROBABILITY
+    zones, upright = scale.zones(calibration), change.neutral * change.scale
+    level, curve = float(values[0]), values[1:]
     across, along_y = {"xref": "x domain", "x0": 0, "x1": 1}, {"yref": "y domain", "y0": 0, "y1": 1}
     # All at once: Plotly's add_hrect and the like go through every shape again each time.
     shapes = [
@@ -120,14 +170,14 @@ def figure(
         look = plots.style(names.index(name))["line"]
         at = [s * change.scale for s in settings]
         drawn.add_scatter(x=at, y=line, name=name, mode="lines", line=look, opacity=0.8)
-    curve = p_fake[1:]
     drawn.add_scatter(
         x=x, y=curve, mode="lines", line={"color": ink, "width": 2}, showlegend=False,
         hoverinfo="skip",
     )  # fmt: skip
     hollow = np.ones(len(curve), bool) if along.strange is None else along.strange[1:]
     without = "no answer" if along.strange is None else "unlike CIFAKE"
-    marks = [None if h else calibration.verdict(p) for h, p in zip(hollow, curve, strict=True)]
+    marks = [None if h else calibration.verdict(p) for h, p in zip(hollow, p_fake[1:], strict=True)]
+    said = [signed(v) if raw else percent(v) for v in curve]
     for verdict in (*zones, None):
         mine = [i for i, v in enumerate(marks) if v is verdict]
         look = {"color": plots.GREY, "symbol": "square-open", "line": {"width": 2}}
@@ -139,7 +189,7 @@ def figure(
             mode="markers",
             name=ANSWER_WORDS[verdict] if verdict else without,
             marker=look | {"size": 8},
-            customdata=[[change.say(change.settings[i]), percent(curve[i])] for i in mine],
+            customdata=[[change.say(change.settings[i]), said[i]] for i in mine],
             hovertemplate="%{customdata[0]}: %{customdata[1]}",
         )
     turns = [flip for _, found in along.flips for flip in found]
@@ -151,7 +201,7 @@ def figure(
     ]
     drawn.add_scatter(
         x=at,
-        y=[1.08] * len(at),
+        y=[scale.flips] * len(at),
         mode="markers",
         name="flip",
         marker={
@@ -173,9 +223,7 @@ def figure(
         cliponaxis=False,
         hoverinfo="skip",
     )
-    drawn.update_yaxes(
-        title="probability of AI-generated", tickformat=".0%", range=[-0.03, 1.12], dtick=0.25
-    )
+    drawn.update_yaxes(scale.axis)
     drawn.update_xaxes(title=f"{change.title} ({change.unit})")
     drawn.update_layout(shapes=shapes, height=360, xaxis_fixedrange=True, yaxis_fixedrange=True)
     return drawn

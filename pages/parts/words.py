@@ -40,6 +40,11 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
+def signed(value: float) -> str:
+    """A raw score or its change, with two digits."""
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
 def percent(p: float) -> str:
     """A probability as people read it, never 0% or 100%: no model is that sure."""
     if p > 0.999:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cifake_core.calibration import Calibration, Verdict
+from cifake_core.render import ANSWER_COLOURS
 from cifake_core.what_if import changes
 from pages.parts import what_if_plots
 from pages.parts.what_if_plots import Along, flip_words
@@ -87,6 +88,23 @@ def test_the_plot_marks_flips_and_what_is_turned_away(covered):
     assert traces["unlike CIFAKE"].marker.symbol == "square-open"
     assert list(traces["flip"].x) == [0.8]
     assert [s.x0 for s in drawn.layout.shapes if s.line.dash == "dash"] == [0.8]
+
+
+def test_the_plot_of_raw_scores_has_the_zones_the_other_way_up():
+    p_fake = line(BLUR, (16, 0.02), (16, 0.5))
+    drawn = what_if_plots.figure(
+        Along(BLUR, p_fake, PLAIN, np.zeros(32, bool)), 0.8, {}, ["lens"], "black", raw=True
+    )
+    traces = {trace.name: trace for trace in drawn.data}
+    np.testing.assert_allclose(traces["real"].y, [PLAIN.raw(0.02)] * len(traces["real"].y))
+    zones = {s.fillcolor: (s.y0, s.y1) for s in drawn.layout.shapes if s.type == "rect"}
+    low, high = drawn.layout.yaxis.range
+    real_to, fake_from = PLAIN.raw(np.array([PLAIN.real_to, PLAIN.fake_from]))
+    assert zones[ANSWER_COLOURS["real"]] == (high, real_to)
+    assert zones[ANSWER_COLOURS["uncertain"]] == (real_to, fake_from)
+    assert zones[ANSWER_COLOURS["fake"]] == (fake_from, low)
+    assert low < fake_from < 0 < real_to < high
+    assert low < traces["flip"].y[0] < high
 
 
 def test_where_no_size_fits_every_mark_is_hollow():
