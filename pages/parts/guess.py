@@ -16,6 +16,7 @@ from pages.parts.sources import Source
 from pages.parts.words import ANSWER_WORDS
 
 _KEY = "guesses"  # by the SHA-256 of an image's bytes; nothing of the image itself
+SIDE = 320  # pixels of the picture's side, a whole number for each of its 32
 _TRUE = {REAL: Verdict.REAL, FAKE: Verdict.FAKE}
 BUTTONS = {
     Verdict.REAL: ":material/photo_camera: Real",
@@ -54,12 +55,13 @@ def missing(analysis: Analysis) -> bool:
 def ask(analysis: Analysis, source: Source) -> None:
     """The picture alone, without what would give it away, and a button for each answer."""
     st.header("What do you say?", anchor=False)
-    picture, buttons = st.columns(2, vertical_alignment="center")
+    picture, answers = st.columns(2, vertical_alignment="center")
     picture.image(
-        pictures.url(render.enlarge(render.framed(analysis.opened.preview))),
-        width=320,
+        pictures.url(render.enlarge(render.framed(analysis.opened.preview), SIDE)),
+        width=SIDE,
         alt=f"{source.words}, enlarged with hard edges",
     )
+    buttons = answers.container(horizontal=True, gap="small")
     for answer, words in BUTTONS.items():
         buttons.button(
             words,

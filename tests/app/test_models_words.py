@@ -75,7 +75,7 @@ def test_under_stress_the_page_says_how_many_the_app_turns_away(monkeypatch):
 
 
 def test_where_it_was_not_measured_no_share_is_told(monkeypatch):
-    monkeypatch.setattr(model_trials, "outside", lambda card: None)
+    monkeypatch.setattr(model_trials, "outside", lambda _: None)
     said = model_trials.refused([SimpleNamespace(card=None, name="lens")], ["blur 0.6"])
     assert "can't tell" in said
     assert "%" not in said

@@ -98,6 +98,33 @@ def test_an_upload_is_there_on_other_pages_and_can_be_removed_there(app):
     assert not app.select_slider
 
 
+def test_what_the_samples_are_gives_way_to_the_verdict(app, monkeypatch):
+    """On a phone the verdict would lie below the screen otherwise."""
+    from pages.parts import data_source
+
+    monkeypatch.setattr(data_source, "opened", lambda: None)
+    monkeypatch.setattr(data_source, "opening", lambda: False)
+    app.run()
+
+    def gallery():
+        (caption,) = [c for c in app.caption if c.value == "Or try one of these:"]
+        return caption.help
+
+    assert "data fetch" in " ".join(c.value for c in app.caption)
+    assert "None is AI-generated" in " ".join(c.value for c in app.caption)
+    assert not gallery()
+    (number,) = [i for i, sample in enumerate(samples()) if sample.name == "Cat"]
+    app.button(f"sample{number}").click().run()
+    assert "data fetch" not in " ".join(c.value for c in app.caption)
+    assert "None is AI-generated" in gallery()
+    assert "data fetch" in gallery()
+
+
+def test_the_page_says_where_a_camera_works_and_that_one_image_is_taken(app):
+    assert "only over https" in " ".join(c.value for c in app.caption)
+    assert "one image" in app.file_uploader[0].label
+
+
 def test_an_image_that_cannot_be_drawn_is_a_short_message(monkeypatch, tiny_cifake):
     from cifake_core import dataset
     from pages.parts import data_source
