@@ -99,12 +99,22 @@ def draw(data: dataset.Dataset, rng: np.random.Generator) -> Drawn | None:
     if not len(labels):
         return None
     label = int(rng.choice(labels))
-    row = int(rng.choice(rows[split.labels[rows] == label]))
+    return take(data, int(rng.choice(rows[split.labels[rows] == label])))
+
+
+def take(data: dataset.Dataset, row: int) -> Drawn | None:
+    """That image of train; None if its file is gone."""
+    split = data.train
     try:
         found = (data.root / str(split.names[row])).read_bytes()
     except OSError:
         return None
-    return Drawn(found, label, CLASSES[int(split.classes[row])])
+    return Drawn(found, int(split.labels[row]), CLASSES[int(split.classes[row])])
+
+
+def is_held_out(data: dataset.Dataset, row: int) -> bool:
+    """Whether that image of train is one that no model was trained on."""
+    return bool(np.isin(row, _held_out(data.sha256, data)))
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)

@@ -28,6 +28,7 @@ PHOTOGRAPH = (
     "So “real” is right, and “AI-generated” is a mistake, however sure it sounds."
 )
 
+TRAINED = "The models were trained on it, so an answer that is right proves little."
 SAMPLES = (
     "The first three are photographs, the others are drawn, so “can't tell” is right for those. "
     "None is AI-generated, as no image of CIFAKE may lie here: to see the model tell one of those, "
@@ -216,3 +217,15 @@ def _take_random(data) -> None:
     words = "a random CIFAKE image, held out of the training"
     _look_at(Source(drawn.data, words, drawn.label, drawn.class_word))
     st.session_state.pop("show_truth", None)
+
+
+def take_from_train(data, row: int) -> bool:
+    """From now on this image of train is looked at; False if it cannot be read."""
+    drawn = data_source.take(data, row)
+    if drawn is None:
+        return False
+    remark = "" if data_source.is_held_out(data, row) else TRAINED
+    words = "a CIFAKE image of train"
+    _look_at(Source(drawn.data, words, drawn.label, drawn.class_word, remark=remark))
+    st.session_state.pop("show_truth", None)
+    return True

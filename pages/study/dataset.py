@@ -8,9 +8,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from cifake_core import render
+from cifake_core.dataset import Dataset
 from cifake_core.labels import CLASSES, FAKE, LABELS, REAL
 from cifake_core.stats import auroc_of_counts
-from pages.parts import data_source, evidence, pictures, plots
+from pages.parts import data_source, evidence, pictures, plots, sources
 from pages.parts.words import LABEL_COLOURS, LABEL_NAMES
 
 PLURALS = {REAL: "Photographs", FAKE: "AI-generated images"}
@@ -255,14 +256,40 @@ def show_images() -> None:
     rows = {x: np.flatnonzero(of_class & (data.train.labels == x)) for x in (REAL, FAKE)}
     pages = max(1, -(-max(map(len, rows.values())) // SHEET))
     page = st.number_input(f"Page, 1 to {pages}", 1, pages, 1, key=f"browse-page-{word}")
+    on_page = {x: of[(page - 1) * SHEET : page * SHEET] for x, of in rows.items()}
     for label, column in zip(rows, st.columns(2, wrap=False), strict=True):
-        shown = rows[label][(page - 1) * SHEET : page * SHEET]
+        shown = on_page[label]
         column.image(
             pictures.url(render.enlarge(sheet(data.train.images[shown]), 512)),
             width="stretch",
             caption=f"{LABEL_NAMES[label]}, {word}: {len(shown)} of {len(rows[label]):,} in train",
             alt=f"{len(shown)} training images of class {word}: {LABEL_NAMES[label]}",
         )
+    check_one(data, {x: of for x, of in on_page.items() if len(of)})
+
+
+def check_one(data: Dataset, rows: dict[int, np.ndarray]) -> None:
+    """Pick one of the images above, rows of train by label, and look at it on the first page."""
+    if not rows:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        label = st.segmented_control(
+            "Of which kind?",
+            list(rows),
+            format_func=LABEL_NAMES.get,
+            default=next(iter(rows)),
+            required=True,
+            key=f"browse-kind-{len(rows)}",
+        )
+        count = len(rows[label])
+        number = st.number_input(
+            f"Image, 1 to {count}, row by row", 1, count, 1, key=f"browse-number-{count}", width=200
+        )
+        pressed = st.button("Check this one", icon=":material/image_search:")
+    if pressed:
+        if sources.take_from_train(data, int(rows[label][number - 1])):
+            st.switch_page("check/one_image.py")
+        st.toast("This image cannot be read now.", icon=":material/broken_image:")
 
 
 st.title("The data set", anchor=False)

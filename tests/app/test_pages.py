@@ -20,6 +20,7 @@ from cifake_core import images, pipeline, render
 from cifake_core.artifacts import read_card
 from cifake_core.calibration import Verdict
 from cifake_core.explain import Method
+from cifake_core.labels import FAKE
 from cifake_core.metrics import auroc
 from cifake_core.samples import samples
 from cifake_core.stability import Stability
@@ -270,6 +271,18 @@ def test_dataset_page_browses_a_small_set(app, tiny_cifake, monkeypatch):
     app.selectbox(key="browse-class").set_value("truck").run()
     assert not app.exception
     assert "not on this machine" not in words(app)
+    app.segmented_control(key="browse-kind-2").set_value(FAKE).run()
+    app.number_input(key="browse-number-10").set_value(3)
+    (check,) = [b for b in app.button if b.label == "Check this one"]
+    check.click().run()
+    assert not app.exception
+    assert app.title[0].value == "Real or AI-generated?"
+    trucks = np.flatnonzero((data.train.classes == 9) & (data.train.labels == FAKE))
+    given = app.session_state["source"]
+    assert given.data == (tiny_cifake / data.train.names[trucks[2]]).read_bytes()
+    assert (given.truth, given.class_word) == (FAKE, "truck")
+    held_out = trucks[2] in dataset.validation_indices(data.train)
+    assert bool(given.remark) != held_out
 
 
 def test_first_paint_and_first_verdict_import_no_tensorflow():
