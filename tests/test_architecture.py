@@ -75,8 +75,8 @@ def test_test_split_is_scored_by_evaluate_alone():
             for node in ast.walk(ast.parse(p.read_text(encoding="utf-8")))
         )
     }
-    # The others find its copies in train, describe the data set, and show one image of it.
-    others = {"cifake_core/dataset.py", "cifake_core/stats.py", "pages/parts/data_source.py"}
+    # The others find its copies in train and describe the data set.
+    others = {"cifake_core/dataset.py", "cifake_core/stats.py"}
     assert users == {"train/evaluate.py"} | others
 
 
