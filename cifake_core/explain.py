@@ -69,14 +69,19 @@ class Heatmap:
     target: int
 
     @property
+    def peak(self) -> float:
+        """The value of the strongest spot, in the method's own unit."""
+        return float(self.values.max())
+
+    @property
     def empty(self) -> bool:
         """True if nothing in the image speaks for the target: there is nothing to draw."""
-        return not self.values.max() > 0
+        return not self.peak > 0
 
     @property
     def normalised(self) -> np.ndarray:
         """(h, w) float32 in [0, 1]: 1 where the evidence is strongest."""
-        return self.values if self.empty else self.values / self.values.max()
+        return self.values if self.empty else self.values / self.peak
 
 
 def from_cam(cam: np.ndarray, method: Method, target: int) -> Heatmap:
@@ -143,6 +148,17 @@ class Explainer:
         """
         values = self.heatmaps(pixels[None], method, np.array([target]), progress)[0]
         return Heatmap(values, method, method, target)
+
+    def feature_maps(self, pixels: np.ndarray) -> np.ndarray:
+        """(K, h, w) float32 maps of the target layer, of one (S, S, 3) uint8 image."""
+        with self._room:
+            maps = self._net.get_layer(self._layer).run(pixels[None].astype(np.float32))
+        return np.asarray(maps, np.float32)[0].transpose(2, 0, 1)
+
+    def answer_weights(self) -> tuple[np.ndarray, float]:
+        """(K,) float32 weights and the bias of the dense unit that gives the logit."""
+        kernel, bias = self.classifier.layers[-1].get_weights()
+        return kernel[:, 0].astype(np.float32), float(bias[0])
 
     def heatmaps(
         self,

@@ -53,6 +53,11 @@ def overlay(
     return cv2.addWeighted(colours, opacity, image, 1 - opacity, 0)
 
 
+def squares(values: np.ndarray, colour_map: str = "viridis", side: int = 384) -> np.ndarray:
+    """(h*k, w*k, 3) uint8 of (h, w) in [0, 1]: a square with hard edges for each value."""
+    return enlarge(_coloured(values, colour_map), side)
+
+
 def scale_bar(colour_map: str = "viridis", width: int = 384, height: int = 12) -> np.ndarray:
     """(height, width, 3) uint8: the colours from no evidence (left) to the most (right)."""
     ramp = np.tile(np.linspace(0, 1, width, dtype=np.float32), (height, 1))

@@ -231,3 +231,17 @@ def test_empty_map_says_so():
     something = Heatmap(np.eye(8, dtype=np.float32) * 3, Method.CAM, Method.CAM, REAL)
     assert not something.empty
     assert something.normalised.max() == 1
+
+
+def test_feature_maps_and_weights_are_those_of_the_cam():
+    model = tiny_classifier()
+    explainer = Explainer(model, "maps", warm_up=False)
+    weights, bias = explainer.answer_weights()
+    for image in images(16):
+        maps = explainer.feature_maps(image)
+        assert maps.shape == (5, 8, 8)
+        np.testing.assert_allclose(
+            np.tensordot(weights, maps, 1), cam_by_hand(model, image), atol=1e-4
+        )
+        logit = weights @ maps.mean(axis=(1, 2)) + bias
+        assert logit == pytest.approx(float(np.asarray(model(image[None]))[0, 0]), abs=1e-4)

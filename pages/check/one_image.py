@@ -148,7 +148,8 @@ def show_limits(card: Card) -> None:
 - **Stable** means that small changes keep the answer, not that it is right: a model can be wrong
   steadily.
 - **The heatmap** shows which regions spoke for the answer you picked, not what is wrong with the
-  picture. It has few positions, so it cannot point at single pixels.
+  picture. It has few positions, so it cannot point at single pixels. Dark places hold no evidence
+  for that answer, or evidence for the other one: pick the other to see it.
 - **Several models** that agree are not so many witnesses: all learned the difference from the
   same images and share their blind spots.
 - **Real and AI-generated** are what it saw in training: photographs from CIFAR-10 (ten kinds of

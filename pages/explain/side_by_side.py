@@ -16,14 +16,17 @@ HELP = """
   evidence is.
 - **Coarse and fine.** The CAM methods see the image in few squares (often 8x8) and are drawn
   smoothly. SmoothGrad and Occlusion have a value for every pixel.
+- **Dark** places hold no evidence for the answer, or evidence for the other one: pick the other to
+  see it. Only SmoothGrad means by it that the place hardly matters.
 - **SmoothGrad** shows where the model is *sensitive*. It does not know a direction: the map is the
   same for “Why real?” and “Why AI-generated?”.
 - **An empty map** means that this method found nothing that speaks for the answer.
 - **Rank correlation** sorts the places of both maps from weak to strong and compares the order:
   1 is the same order, 0 is no relation, -1 is the opposite.
 - **Frequencies.** Think of music: a low-pass takes out the treble, and you hear what is missing.
-  Low numbers are broad shapes, 0.5 is a pattern that changes from one pixel to the next. If the
-  answer changes when a band is gone, the model listens to that band.
+  Low numbers are broad shapes, 0.5 is a pattern that changes from one pixel to the next, and what
+  is above 0.5 are diagonal patterns. If the answer changes when a band is gone, the model listens
+  to that band.
 - **None of this proves** how an image was made: it shows what the model reacts to. Whether the maps
   can be believed is measured on the page “Can you believe a heatmap?”.
 """

@@ -9,6 +9,8 @@ from pages.parts import engine, picker, sources, trust, trust_views
 HELP = """
 - A heatmap is a claim: *this is where the model found its evidence*. A pretty picture proves
   nothing, so each method was put to three tests on images that no model was trained on.
+- **Dark** places of a map hold no evidence for the answer, or evidence for the other one. Only
+  SmoothGrad means by it that the place hardly matters.
 - **Planted patch.** A piece of an AI-generated image was pasted into a photograph, or the other
   way round. So it is known where the new evidence is. A **hit** means that the strongest spot of
   the heatmap lies in the patch. Those images count most in which the patch turned the model's

@@ -20,7 +20,8 @@ HELP = """
   75 changes it less than at 90, so the curve need not run steadily.
 - **“Can't tell”** is the honest answer to a spoiled image. A model that says “real” to whatever is
   blurred has not learned what real is: it looks for fine texture, and blur takes that away.
-- **The two heatmaps** share one scale. If the second is paler, that evidence has faded.
+- **The two heatmaps** share one scale. If the second is darker, that evidence has faded. Dark
+  places hold no evidence for the answer, or evidence for the other one.
 - **The raw score** is the model's number before it is made a probability; it grows with *real*.
   Where the model is very sure, a change hardly moves the probability, but the score shows it.
 - **Is the heatmap right?** If its brightest spot matters, covering it should move the score more

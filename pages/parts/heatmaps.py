@@ -8,12 +8,19 @@ from cifake_core import render
 from cifake_core.errors import CifakeLensError
 from cifake_core.explain import BY_TENSORFLOW, METHOD_WORDS, Heatmap, Method
 from cifake_core.pipeline import Analysis, Detector
-from pages.parts import engine, pictures, raw_reading
+from pages.parts import cam_lesson, engine, pictures, raw_reading
 from pages.parts.heatmap_evidence import warning
 from pages.parts.words import TARGETS
 
 DRAWN_BY = dict.fromkeys(BY_TENSORFLOW, "drawn by tf-keras-vis") | {
     Method.CAM: "drawn by CAM, which gives the same picture for this model"
+}
+
+# What the method offered here does, after a sentence on what a feature map is.
+ABOUT = {
+    Method.GRADCAM: "Grad-CAM adds them up, each with the weight it has for the answer.",
+    Method.GRADCAM_PLUS_PLUS: "Grad-CAM++ adds them up, too, but only with weights that speak for "
+    "the answer, so that several spots survive.",
 }
 
 
@@ -68,7 +75,15 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
                 icon=":material/hourglass_top:" if loading else ":material/error:",
             )
         else:
-            _picture(analysis, heatmap, opacity / 100, colours, warning(model.card, method))
+            remark = _beside_the_other(analysis, model, heatmap) + warning(model.card, method)
+            _picture(analysis, heatmap, opacity / 100, colours, remark)
+            height, width = heatmap.values.shape
+            controls.caption(
+                f"Inside the net, small pictures ({height}x{width} here) each light up for one "
+                f"pattern: **feature maps**. {ABOUT[method]}"
+            )
+    if method is Method.GRADCAM and model.engine.has_cam:
+        cam_lesson.show(analysis, model, target, colours, loading)
     _loading_state(loading, model)
 
 
@@ -87,7 +102,7 @@ def _picture(
     st.image(
         pictures.url(picture),
         width="stretch",
-        alt=f"{words}: {describe(heatmap.normalised)}",
+        alt=f"{words}: {pictures.describe(heatmap.normalised)}",
         caption=f"{words}. {heatmap.values.shape[0]}x{heatmap.values.shape[1]} positions, "
         f"{DRAWN_BY[heatmap.drawn_by]}.{remark}",
     )
@@ -102,12 +117,28 @@ def _picture(
     )
 
 
-def describe(values) -> str:
-    """The heatmap in words: which ninth of the picture holds the strongest evidence."""
-    row, column = divmod(int(values.argmax()), values.shape[1])
-    vertical = ("top", "middle", "bottom")[3 * row // values.shape[0]]
-    horizontal = ("left", "centre", "right")[3 * column // values.shape[1]]
-    return f"strongest at the {vertical} {horizontal}; {(values > 0.5).mean():.0%} is above half"
+def _beside_the_other(analysis: Analysis, model: Detector, heatmap: Heatmap) -> str:
+    """How strong the map is, where both answers' maps are two sides of one, on one scale."""
+    if heatmap.method is not Method.GRADCAM or not model.engine.has_cam:
+        return ""
+    if not raw_reading.told(analysis):  # it would say which way the model leans
+        return ""
+    both = {t: engine.heatmap(analysis, model, Method.CAM, t).peak for t in TARGETS}
+    return f" {compared(both, heatmap.target)}"
+
+
+def compared(peaks: dict[int, float], target: int) -> str:
+    """The strongest spots of both answers' maps in a sentence; ``target``'s is shown, not empty."""
+    (other,) = (t for t in peaks if t != target)
+    word = TARGETS[other]
+    if not peaks[other] > 0:
+        return f"Nothing in this image speaks for *{word}*."
+    share = peaks[target] / peaks[other]
+    if share <= 1:
+        said = "less than 1%" if share < 0.01 else f"{share:.0%}"
+        return f"Its strongest spot is {said} of the strongest one for *{word}*."
+    said = "less than 1%" if share > 100 else f"{1 / share:.0%}"
+    return f"The strongest spot for *{word}* is {said} of this one."
 
 
 def _loading_state(loading: bool, model: Detector) -> None:

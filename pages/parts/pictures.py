@@ -24,11 +24,35 @@ def url(pixels: np.ndarray) -> str:
     return f"data:image/png;base64,{base64.b64encode(render.to_png(pixels)).decode()}"
 
 
-def scale(caption: str, colours: str = "viridis") -> None:
-    """The colours of heatmaps, from no evidence on the left to the most on the right."""
+def colours() -> str:
+    """The colours of heatmaps that were chosen last, on whatever page."""
+    return st.session_state.get("colours") or next(iter(render.COLOUR_MAPS))
+
+
+def scale(caption: str, colours: str = "viridis", directed: bool = True) -> None:
+    """The colours of heatmaps, from nothing on the left to the most on the right.
+
+    ``directed``: the map is of one answer, cut at zero, so that dark also means evidence for the
+    other; else it knows no answers (SmoothGrad).
+    """
+    least = "none, or evidence for the other answer" if directed else "no effect"
     st.image(
         url(render.scale_bar(colours)),
         width="stretch",
-        alt=f"Scale of the {colours} colours: no evidence on the left, the most on the right",
-        caption=f"no evidence → {caption}",
+        alt=f"Scale of the {colours} colours: {least} on the left, the most on the right",
+        caption=f"{least} → {caption}",
     )
+
+
+def describe(values: np.ndarray) -> str:
+    """A heatmap, (h, w) in [0, 1], in words: which ninth of the picture holds its strongest spot,
+    and how much of it is strong."""
+    return f"strongest at the {ninth(values)}; {(values > 0.5).mean():.0%} is above half"
+
+
+def ninth(values: np.ndarray) -> str:
+    """The ninth of the picture with the largest of (h, w) values."""
+    row, column = divmod(int(values.argmax()), values.shape[1])
+    vertical = ("top", "middle", "bottom")[3 * row // values.shape[0]]
+    horizontal = ("left", "centre", "right")[3 * column // values.shape[1]]
+    return f"{vertical} {horizontal}"

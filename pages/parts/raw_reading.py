@@ -14,7 +14,11 @@ def wanted(analysis: Analysis, what: str = "the number") -> bool:
     """Whether to show ``what`` the model makes of the image: for a strange one, only if asked."""
     if analysis.in_domain:
         return True
-    shown = st.toggle("Show the model's raw reading all the same", key=_key(analysis))
+    shown = st.toggle(
+        "Show the model's raw reading all the same",
+        key=_key(analysis),
+        persist_state="session",
+    )
     if not shown:
         st.caption(
             f"The model was not made for an image like this one, so {what} would look like an "
@@ -25,8 +29,12 @@ def wanted(analysis: Analysis, what: str = "the number") -> bool:
 
 def target(analysis: Analysis) -> int:
     """The answer that heatmaps explain at first: the likelier one, if the page may tell it."""
-    told = analysis.in_domain or st.session_state.get(_key(analysis))
-    return analysis.leans_to if told else FAKE
+    return analysis.leans_to if told(analysis) else FAKE
+
+
+def told(analysis: Analysis) -> bool:
+    """Whether the page may say which way the model leans."""
+    return analysis.in_domain or bool(st.session_state.get(_key(analysis)))
 
 
 def _key(analysis: Analysis) -> str:

@@ -9,7 +9,7 @@ from cifake_core.explain import METHOD_WORDS, SLOW, Heatmap, Method
 from cifake_core.pipeline import Analysis, Detector
 from pages.parts import engine, pictures, raw_reading, spectral
 from pages.parts.heatmap_evidence import warning
-from pages.parts.heatmaps import describe, failure
+from pages.parts.heatmaps import failure
 from pages.parts.words import TARGETS
 
 PER_ROW = 3
@@ -98,10 +98,16 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
             "most evidence. Each map is scaled to its own strongest spot, so colours compare "
             "places, not methods.",
             colours,
+            directed=methods != [Method.SMOOTHGRAD],
         )
     else:
         st.caption(
             "Lines run where a map crosses 25% (thin), 50% and 75% (thick) of its own maximum."
+        )
+    if not {Method.SMOOTHGRAD, Method.OCCLUSION}.issuperset(methods):
+        st.markdown(
+            "**Feature maps** are small pictures inside the net; each lights up for one pattern. "
+            "The CAM methods add them up, each in its own way:"
         )
     for method in methods:
         sentence, source = ABOUT[method]
@@ -151,7 +157,7 @@ def _picture(analysis: Analysis, heatmap: Heatmap, look: str, opacity: float, co
         picture, said = render.enlarge(pixels), "nothing speaks for that answer"
         caption += f": empty, {said}"
     else:
-        said = describe(heatmap.normalised)
+        said = pictures.describe(heatmap.normalised)
         if look == "Lines":
             picture = explain_compare.contours(pixels, heatmap.normalised)
         else:

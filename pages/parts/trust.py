@@ -178,7 +178,8 @@ def _pictures(analysis: Analysis, before: Heatmap, after: Heatmap, depth: int, o
             caption=f"{words[0].upper()}{words[1:]}{note}.",
         )
     pictures.scale(
-        f"most evidence for “{TARGETS[before.target]}”, each map by its own strongest spot"
+        f"most evidence for “{TARGETS[before.target]}”, each map by its own strongest spot",
+        directed=before.method is not Method.SMOOTHGRAD,
     )
 
 
