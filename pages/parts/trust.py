@@ -99,7 +99,7 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
         help="Other random numbers in the same layers: was it luck?",
     )
     if depth:
-        st.caption(f"Forgotten: {_listed(layers[:depth])}.")
+        st.caption(f"Forgotten: {forgotten(depth, len(layers))}.")
     before, after = _maps(analysis, model, method, depth, draw if depth else 0)
     _pictures(analysis, before, after, depth, len(layers))
     _figures(analysis, before, after, depth, len(layers))
@@ -170,15 +170,18 @@ def _pictures(analysis: Analysis, before: Heatmap, after: Heatmap, depth: int, o
         if heatmap.empty:
             picture, note = render.enlarge(pixels), ": nothing speaks for the answer"
         else:
-            picture, note = render.overlay(pixels, heatmap.normalised, 0.6), ""
+            picture = render.overlay(pixels, heatmap.normalised, 0.6, pictures.colours())
+            note = ""
+        where = note or f": {pictures.describe(heatmap.normalised)}"
         column.image(
             pictures.url(picture),
             width="stretch",
-            alt=f"{words}{note}",
+            alt=f"{words}{where}",
             caption=f"{words[0].upper()}{words[1:]}{note}.",
         )
     pictures.scale(
         f"most evidence for “{TARGETS[before.target]}”, each map by its own strongest spot",
+        pictures.colours(),
         directed=before.method is not Method.SMOOTHGRAD,
     )
 
@@ -195,25 +198,26 @@ def _figures(analysis: Analysis, before: Heatmap, after: Heatmap, depth: int, of
         "opposite order.",
     )
     other.metric("SSIM", f"{alike:.2f}", help="Compares piece by piece. 1: the same picture.")
-    st.markdown(f":material/lightbulb: {_meaning(ranks, depth, of, before.empty or after.empty)}")
+    st.markdown(f":material/lightbulb: {meaning(ranks, depth, of, before.empty or after.empty)}")
 
 
-def _meaning(ranks: float, depth: int, of: int, empty: bool) -> str:
+def meaning(ranks: float, depth: int, of: int, empty: bool) -> str:
     if not depth:
         return "Nothing is forgotten yet: both maps are the same. Move the slider."
     if empty:
         return "One of the maps is empty, so there is no order of spots to compare."
     if abs(ranks) < LITTLE:
         return "The map has changed: it depended on what these layers had learned."
+    if ranks < -SAME:
+        return (
+            "The map shows the same places, reversed: what was strongest is now among the weakest. "
+            "A random sign alone can do this, so it does not show that the map depended on what "
+            "these layers had learned."
+        )
     if ranks > SAME:
         return (
             "The map has hardly changed, although the model's knowledge in these layers is gone: "
             "what you see was not about them."
-        )
-    if ranks < 0:
-        return (
-            "The map has turned round: what was strongest is now among the weakest. It depended "
-            "on what these layers had learned."
         )
     if depth == of:
         return (
@@ -224,5 +228,10 @@ def _meaning(ranks: float, depth: int, of: int, empty: bool) -> str:
     return "The map has changed in part: some of it may come from layers that still remember."
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:5])} … {names[-1]}"
+def forgotten(depth: int, of: int) -> str:
+    """What has forgotten, in words: layers' own names tell a reader nothing."""
+    said = "the last layer, which gives the answer"
+    if depth > 1:
+        before = depth - 1
+        said += f", and the {f'{before} layers' if before > 1 else 'one layer'} before it"
+    return f"{said}: all there are, down to the pixels" if depth == of else said
