@@ -13,6 +13,7 @@ from pages.parts import evidence, plots
 from pages.parts.evidence import Measured
 from pages.parts.model_views import Models, in_order, said
 from pages.parts.plots import Line
+from pages.parts.words import stress
 
 # What a loss in training is of, if any of these settings is on.
 IN_THE_LOSS = {
@@ -157,7 +158,7 @@ def show_ablations() -> None:
             {
                 "what": r["what"],
                 "accuracy": f"{r['validation_accuracy']:.2%}",
-                **{x: said(r["stress_accuracy"].get(x), ".2%") for x in labels},
+                **{stress(x): said(r["stress_accuracy"].get(x), ".2%") for x in labels},
                 "runs": runs(r["seeds"]) if is_a(r.get("seeds"), list) else "–",
             }
             for r in rows

@@ -12,7 +12,7 @@ from pages.parts.evidence import Measured
 from pages.parts.model_limits import outside
 from pages.parts.model_views import Models, chosen, in_order, said, with_evidence
 from pages.parts.plots import Line
-from pages.parts.words import LABEL_NAMES
+from pages.parts.words import LABEL_NAMES, stress
 
 TRANSFORMS = {
     "jpeg": "JPEG compression",
@@ -39,7 +39,7 @@ def show_stress(models: Models) -> None:
         "What happens to the images", kinds, format_func=lambda k: TRANSFORMS.get(k, k), key="kind"
     )
     paths = {n: stress_path(of, kind) for n, of in rows.items()}
-    order = max(([r["label"] for r in path] for path in paths.values()), key=len)
+    order = max(([stress(r["label"]) for r in path] for path in paths.values()), key=len)
     for key, words, caption in (
         (
             "accuracy",
@@ -55,7 +55,7 @@ def show_stress(models: Models) -> None:
     ):
         figure = plots.lines(
             {
-                n: Line([r["label"] for r in path], [r[key] for r in path], markers=True)
+                n: Line([stress(r["label"]) for r in path], [r[key] for r in path], markers=True)
                 for n, path in paths.items()
             },
             names,
@@ -65,7 +65,7 @@ def show_stress(models: Models) -> None:
         )
         figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
         ends = "; ".join(
-            f"{n}: " + ", ".join(f"{r['label']} {r[key]:.2%}" for r in path)
+            f"{n}: " + ", ".join(f"{stress(r['label'])} {r[key]:.2%}" for r in path)
             for n, path in paths.items()
         )
         plots.show(plots.as_percent(figure, "y"), key, f"{words}: {ends}", caption)
@@ -88,7 +88,7 @@ def show_stress(models: Models) -> None:
         labels = list(dict.fromkeys(r["label"] for of in rows.values() for r in of))
         cells = {n: {r["label"]: r for r in of} for n, of in rows.items()}
         st.table(
-            {"accuracy (AI-generated found)": labels}
+            {"accuracy (AI-generated found)": [stress(x) for x in labels]}
             | {
                 n: [
                     f"{r['accuracy']:.2%} ({r['fake_recall']:.2%})" if (r := of.get(x)) else "–"

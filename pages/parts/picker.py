@@ -25,7 +25,7 @@ def choose() -> str:
         )
     if len(cards) == 1:
         ((name, card),) = cards.items()
-        st.caption(f"Model: {card.title}. {describe(card)}")
+        st.caption(f"Model: `{name}`. {describe(card)}")
         return name
     name = st.selectbox(
         "Model",
@@ -34,7 +34,7 @@ def choose() -> str:
         persist_state="session",
         help="The models differ in size and in how often they are right.",
     )
-    st.caption(f"{cards[name].title}. {describe(cards[name])}")
+    st.caption(describe(cards[name]))
     if not loads(name):
         st.caption(":material/arrow_upward: This model cannot be used. Pick another one above.")
     return name

@@ -65,11 +65,12 @@ def show(analysis: Analysis, model: Detector) -> None:
             pictures.url(render.enlarge(picture)),
             width="stretch",
             alt=f"{title}: {percent(p)} AI-generated",
-            caption=f"{title}: **{percent(p)}** AI-generated (raw score {score:+.2f})",
+            caption=f"{title}: **{percent(p)}** AI-generated (raw score {-score:+.2f})",
         )
     st.caption(
-        f"This band holds {effects.energy[chosen]:.1%} of the picture's variation. The raw score "
-        "grows with *real*. A picture without a band is none that a camera takes or a generator "
+        f"This band holds {effects.energy[chosen]:.1%} of the picture's variation. The raw score, "
+        "turned so that it grows with *AI-generated*, is what the model says before calibration. A "
+        "picture without a band is none that a camera takes or a generator "
         "makes, so read this as an experiment, not as a verdict."
     )
 

@@ -45,6 +45,12 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
+def stress(label: str) -> str:
+    """A changed image's label in an evidence file, with noise in percent as everywhere else."""
+    kind, _, share = label.partition(" ")
+    return f"{kind} {float(share):.0%}" if kind == "noise" else label
+
+
 def percent(p: float) -> str:
     """A probability as people read it, never 0% or 100%: no model is that sure."""
     if p > 0.999:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from pages.parts.sources import Source
-from pages.parts.words import listed, plain
+from pages.parts.words import listed, plain, stress
 
 
 @pytest.mark.parametrize("name", ["cat.png", "é ü 猫.jpg", "*b* `c` [x](y) $a$ :smile: <img>.png"])
@@ -31,3 +31,9 @@ def test_a_source_says_its_files_name():
 
 def test_lists_as_people_say_them():
     assert [listed("abc"[:n]) for n in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
+
+
+def test_noise_is_in_percent_and_other_labels_stay():
+    assert [stress(x) for x in ("noise 0.02", "noise 0.10", "blur 0.6", "JPEG 40")] == [
+        *("noise 2%", "noise 10%", "blur 0.6", "JPEG 40")
+    ]
