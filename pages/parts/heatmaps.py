@@ -38,14 +38,7 @@ def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
         )
     controls, picture = st.columns([2, 3])
     with controls:
-        target = st.segmented_control(
-            "Evidence for",
-            list(TARGETS),
-            format_func=lambda t: f"Why {TARGETS[t]}?",
-            default=raw_reading.target(analysis),
-            required=True,
-            key=f"target-{model.card.name}-{analysis.opened.sha256}",
-        )
+        target = raw_reading.choose_target(analysis, model)
         method = st.segmented_control(
             "Method",
             [Method.GRADCAM, Method.GRADCAM_PLUS_PLUS],

@@ -7,7 +7,7 @@ import streamlit as st
 from cifake_core.labels import FAKE
 from cifake_core.pipeline import Analysis, Detector
 from pages.parts import model_limits
-from pages.parts.words import percent
+from pages.parts.words import TARGETS, percent
 
 
 def wanted(analysis: Analysis, what: str = "the number") -> bool:
@@ -32,9 +32,32 @@ def target(analysis: Analysis) -> int:
     return analysis.leans_to if told(analysis) else FAKE
 
 
+def choose_target(analysis: Analysis, model: Detector) -> int:
+    """Draw the choice of the answer that heatmaps explain; one for all pages, until the image or
+    the model is another."""
+    return st.segmented_control(
+        "Evidence for",
+        list(TARGETS),
+        format_func=lambda t: f"Why {TARGETS[t]}?",
+        default=target(analysis),
+        required=True,
+        key=_target_key(analysis, model),
+        persist_state="session",
+    )
+
+
+def chosen_target(analysis: Analysis, model: Detector) -> int:
+    """The answer chosen with :func:`choose_target`, also before that is drawn."""
+    return st.session_state.get(_target_key(analysis, model), target(analysis))
+
+
 def told(analysis: Analysis) -> bool:
     """Whether the page may say which way the model leans."""
     return analysis.in_domain or bool(st.session_state.get(_key(analysis)))
+
+
+def _target_key(analysis: Analysis, model: Detector) -> str:
+    return f"target-{model.card.name}-{analysis.opened.sha256}"
 
 
 def _key(analysis: Analysis) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from cifake_core import explain_compare, faithfulness, render
@@ -16,6 +17,7 @@ PER_ROW = 3
 KEEP = {"persist_state": "session"}
 DEFAULT = (Method.GRADCAM, Method.LAYERCAM, Method.OCCLUSION)
 LOOKS = ("Colours", "Lines")
+ALIKE = 0.005  # of the scale: less is rounding
 # What each method does, and who described it.
 ABOUT = {
     Method.CAM: (
@@ -59,14 +61,7 @@ def show(analysis: Analysis, model: Detector) -> None:
 
 def _draw(analysis: Analysis, model: Detector, loading: bool) -> None:
     offered = [m for m in Method if m is not Method.CAM or model.engine.has_cam]
-    target = st.segmented_control(
-        "Evidence for",
-        list(TARGETS),
-        format_func=lambda t: f"Why {TARGETS[t]}?",
-        default=raw_reading.target(analysis),
-        required=True,
-        key=f"side-target-{model.card.name}-{analysis.opened.sha256}",
-    )
+    target = raw_reading.choose_target(analysis, model)
     methods = st.pills(
         "Methods",
         offered,
@@ -125,7 +120,7 @@ def _looks() -> tuple[str, float, str]:
         opacity = st.slider(
             *("Opacity of the heatmaps", 0, 100, 60, 5), format="%d%%", key="side-opacity", **KEEP
         )
-        colours = st.selectbox("Colours", list(render.COLOUR_MAPS), key="side-colours", **KEEP)
+        colours = st.selectbox("Colours", list(render.COLOUR_MAPS), key="colours", **KEEP)
     return look, opacity / 100, colours
 
 
@@ -170,6 +165,16 @@ def _picture(analysis: Analysis, heatmap: Heatmap, look: str, opacity: float, co
     )
 
 
+def furthest(difference: np.ndarray, first: str, second: str) -> str:
+    """Where one of two maps is most above the other, either way, in words."""
+    said = [
+        f"{name} is furthest ahead at the {pictures.ninth(ahead)}"
+        for name, ahead in ((first, difference), (second, -difference))
+        if ahead.max() > ALIKE
+    ]
+    return ", ".join(said) or "both are alike"
+
+
 def _difference(found: dict[Method, Heatmap]) -> None:
     if len(found) < 2:
         return
@@ -184,13 +189,15 @@ def _difference(found: dict[Method, Heatmap]) -> None:
     )
     maps = [found[m].normalised for m in (one, other)]
     size = max(len(m) for m in maps)
-    ranks = faithfulness.spearman(*(faithfulness.fit(m, size) for m in maps))
+    fitted = [faithfulness.fit(m, size) for m in maps]
+    ranks = faithfulness.spearman(*fitted)
     first, second = METHOD_WORDS[one], METHOD_WORDS[other]
     picture, words = st.columns(2)
     picture.image(
         pictures.url(explain_compare.difference(*maps)),
         width="stretch",
-        alt=f"{first} minus {second}: green where {first} is stronger, purple where {second} is",
+        alt=f"{first} minus {second}: green where {first} is stronger, purple where {second} is; "
+        + furthest(fitted[0] - fitted[1], first, second),
     )
     with words:
         st.metric("Rank correlation", f"{ranks:.2f}", help="1: same order of spots; 0: none.")

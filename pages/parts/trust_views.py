@@ -110,6 +110,7 @@ def show(card: Card) -> None:
         default="Deletion and insertion",
         required=True,
         key="trust-view",
+        persist_state="session",
     )
     if view == "Deletion and insertion":
         show_curves(parts["curves"])

@@ -58,7 +58,8 @@ def show(analysis: Analysis, model: Detector) -> None:
         key=f"what_if_{change.name}_{size}",
         **KEEP,
     )
-    cover = what_if_cover.choose(pixels, model, raw_reading.target(analysis))
+    target = raw_reading.chosen_target(analysis, model)
+    cover = what_if_cover.choose(pixels, model, target)
     changed = pixels[None] if change is None else change.apply(pixels[None], setting)
     after = cover.apply(changed)[0] if cover else changed[0]
     try:
@@ -79,10 +80,12 @@ def show(analysis: Analysis, model: Detector) -> None:
             (before, afterwards or before),
         )
     if raw and cover:
-        what_if_cover.compare(pixels, changed[0], cover, model, raw_reading.target(analysis))
+        what_if_cover.compare(pixels, changed[0], cover, model, target)
     if raw and not analysis.in_domain:
         raw_reading.caution(analysis, model)
-    everybody = st.toggle("Ask all models", key="what_if_all", **KEEP)
+    everybody = st.toggle("Ask all models", key="ask_all", **KEEP)  # as on the page of one image
+    if everybody:
+        readings.caption(f"Both answers are by `{model.card.name}` alone; all models' are below.")
     asked = (pixels, after, native, change if raw else None, cover, model.card.name)
     answers = ask_all(*asked) if everybody else {}
     if change and raw:
@@ -91,7 +94,7 @@ def show(analysis: Analysis, model: Detector) -> None:
         show_curve(along, setting, model.card, answers, scores)
     if everybody:
         show_table(answers, model.card.name, raw)
-    what_if_heatmaps.show(pixels, after, model, raw_reading.target(analysis))
+    what_if_heatmaps.show(analysis, after, model)
     if analysis.in_domain and analysis.stability is not None:
         st.header("Does it hold under tiny changes?", anchor=False)
         stability.show(analysis.stability)

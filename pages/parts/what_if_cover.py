@@ -17,7 +17,7 @@ KEEP = {"persist_state": "session"}
 FILL_WORDS = {"mean": "its mean colour", "grey": "grey", "black": "black", "noise": "noise"}
 
 
-def choose(pixels: np.ndarray, model: Detector, leans_to: int) -> Cover | None:
+def choose(pixels: np.ndarray, model: Detector, target: int) -> Cover | None:
     """Draw the controls; what is covered of an (S, S, 3) image."""
     if not st.toggle("Cover a part of the image", key="what_if_cover", **KEEP):
         return None
@@ -33,7 +33,7 @@ def choose(pixels: np.ndarray, model: Detector, leans_to: int) -> Cover | None:
     )
     # A part without any area would stay so wherever it is put.
     width, height = right - left or size // 4, bottom - top or size // 4
-    bright = brightest(pixels, model, leans_to, width, height)
+    bright = brightest(pixels, model, target, width, height)
     buttons.button(
         "Cover the brightest spot",
         icon=":material/flare:",
@@ -63,10 +63,9 @@ def choose(pixels: np.ndarray, model: Detector, leans_to: int) -> Cover | None:
 
 
 def brightest(
-    pixels: np.ndarray, model: Detector, leans_to: int, width: int, height: int
+    pixels: np.ndarray, model: Detector, target: int, width: int, height: int
 ) -> tuple[int, int] | None:
     """(left, top) of a part about the heatmap's strongest position; None without a heatmap."""
-    target = what_if_heatmaps.target(pixels, model, leans_to)
     heatmap = what_if_heatmaps.of(pixels, model, target)
     if heatmap is None or heatmap.empty:
         return None
@@ -74,12 +73,12 @@ def brightest(
 
 
 def compare(
-    pixels: np.ndarray, changed: np.ndarray, cover: Cover, model: Detector, leans_to: int
+    pixels: np.ndarray, changed: np.ndarray, cover: Cover, model: Detector, target: int
 ) -> None:
     """A sentence: what the cover does to the raw score, beside the brightest and random spots."""
     if not (cover.width and cover.height):
         return
-    bright = brightest(pixels, model, leans_to, cover.width, cover.height)
+    bright = brightest(pixels, model, target, cover.width, cover.height)
     key = engine.key(model.card)
     scores = _scores(sha256(changed), key, cover, bright, changed, model)
     of = "the model's raw score" if np.array_equal(pixels, changed) else "the changed image's score"

@@ -9,8 +9,8 @@ import streamlit as st
 
 from cifake_core import render
 from cifake_core.explain import METHOD_WORDS, Heatmap, Method
-from cifake_core.pipeline import Detector
-from pages.parts import engine, pictures
+from cifake_core.pipeline import Analysis, Detector
+from pages.parts import engine, pictures, raw_reading
 from pages.parts.heatmap_evidence import warning
 from pages.parts.heatmaps import failure
 from pages.parts.words import TARGETS
@@ -20,25 +20,10 @@ def sha256(pixels: np.ndarray) -> str:
     return hashlib.sha256(pixels.tobytes()).hexdigest()
 
 
-def target(before: np.ndarray, model: Detector, leans_to: int) -> int:
-    """The answer that the heatmaps explain, as it is chosen below."""
-    return st.session_state.get(_key(before, model), leans_to)
-
-
-def _key(before: np.ndarray, model: Detector) -> str:
-    return f"what_if_target-{model.card.name}-{sha256(before)}"
-
-
-def show(before: np.ndarray, after: np.ndarray, model: Detector, leans_to: int) -> None:
+def show(analysis: Analysis, after: np.ndarray, model: Detector) -> None:
+    before = analysis.opened.prepared.pixels
     st.header("Where does it look?", anchor=False)
-    target = st.segmented_control(
-        "Evidence for",
-        list(TARGETS),
-        format_func=lambda t: f"Why {TARGETS[t]}?",
-        default=leans_to,
-        required=True,
-        key=_key(before, model),
-    )
+    target = raw_reading.choose_target(analysis, model)
     # Asked before the maps are: it may end meanwhile.
     loaded = model.engine.has_cam or engine.load_heatmaps(model).done()
     maps = [of(pixels, model, target) for pixels in (before, after)]
@@ -48,6 +33,7 @@ def show(before: np.ndarray, after: np.ndarray, model: Detector, leans_to: int) 
         else:
             _wait_for_tensorflow(model.card.name)
         return
+    colours = pictures.colours()
     # One scale for both, so that fading evidence is seen to fade.
     peaks = [float(m.values.max()) for m in maps]
     if max(peaks) <= 0:
@@ -65,16 +51,18 @@ def show(before: np.ndarray, after: np.ndarray, model: Detector, leans_to: int) 
         strict=True,
     ):
         share = f"{peak / max(peaks):.0%}"
+        where = "nothing to see" if found.empty else pictures.describe(found.normalised)
         column.image(
-            pictures.url(render.overlay(pixels, found.values / max(peaks), 0.55)),
+            pictures.url(render.overlay(pixels, found.values / max(peaks), 0.55, colours)),
             width="stretch",
-            alt=f"{title}: heatmap, evidence for {TARGETS[target]}; its peak is {share}",
+            alt=f"{title}: heatmap, evidence for {TARGETS[target]}; its peak is {share}; {where}",
             caption=f"{title}: peak {share}",
         )
     method = maps[0].method
     pictures.scale(
         f"100%, the strongest evidence in either image. Drawn by {METHOD_WORDS[method]}; a method "
-        f"can be wrong.{warning(model.card, method)}"
+        f"can be wrong.{warning(model.card, method)}",
+        colours,
     )
     st.page_link(
         "explain/trust.py",

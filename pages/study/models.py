@@ -167,7 +167,11 @@ else:
             icon=":material/info:",
         )
     view = st.segmented_control(
-        "Look closer", list(VIEWS), default="Curves", required=True, key="view"
+        *("Look closer", list(VIEWS)),
+        default="Curves",
+        required=True,
+        key="view",
+        persist_state="session",
     )
     VIEWS[view](models)
     if view == "Training":

@@ -136,3 +136,60 @@ def test_where_a_map_is_strongest_in_words():
     values = np.zeros((9, 9))
     values[8, 4] = 1
     assert pictures.describe(values) == "strongest at the bottom centre; 1% is above half"
+
+
+def test_choices_go_along_to_other_pages(app, loading):
+    press(app, "Rings")
+    (raw,) = [toggle for toggle in app.toggle if toggle.label.startswith("Show the model's raw")]
+    raw.set_value(True).run()
+    ask(app, REAL)
+    app.selectbox(key="colours").set_value("inferno").run()
+    for page in ("explain/side_by_side.py", "explain/what_if.py", "check/one_image.py"):
+        app.switch_page("study/dataset.py").run()
+        app.switch_page(page).run()
+        assert not app.exception
+        (control,) = [w for w in app.button_group if w.label == "Evidence for"]
+        assert control.value == REAL, page
+        (raw,) = [t for t in app.toggle if t.label.startswith("Show the model's raw")]
+        assert raw.value, page
+        assert any(p.alt.startswith("Scale of the inferno colours") for p in shown(app)), page
+    press(app, "Ball")
+    (raw,) = [t for t in app.toggle if t.label.startswith("Show the model's raw")]
+    assert not raw.value, "another image starts anew"
+    # A heatmap says where it is strong to those who cannot see it.
+    app.switch_page("explain/what_if.py").run()
+    (before,) = [p.alt for p in shown(app) if p.alt.startswith("As it is: heatmap")]
+    assert "; strongest at the " in before
+
+
+def test_the_view_of_the_models_stays(app):
+    app.switch_page("study/models.py").run()
+    app.segmented_control(key="view").set_value("Limits").run()
+    app.switch_page("study/dataset.py").run()
+    app.switch_page("study/models.py").run()
+    assert app.segmented_control(key="view").value == "Limits"
+    app.switch_page("explain/trust.py").run()
+    app.segmented_control(key="trust-view").set_value("Forgetting").run()
+    app.switch_page("study/dataset.py").run()
+    app.switch_page("explain/trust.py").run()
+    assert app.segmented_control(key="trust-view").value == "Forgetting"
+
+
+def test_all_models_are_asked_on_both_pages_or_on_neither(app, loading):
+    press(app, "Clouds")
+    app.toggle(key="ask_all").set_value(True).run()
+    app.switch_page("study/dataset.py").run()  # AppTest loses what two neighbours share
+    app.switch_page("explain/what_if.py").run()
+    assert app.toggle(key="ask_all").value
+    assert "Both answers are by `lens` alone; all models' are below." in words(app)
+    app.toggle(key="ask_all").set_value(False).run()
+    app.switch_page("study/dataset.py").run()
+    app.switch_page("check/one_image.py").run()
+    assert not app.toggle(key="ask_all").value
+
+
+def test_what_a_net_is_built_of_stands_on_the_page_of_models_alone(app):
+    title = read_card("lens").title
+    assert title not in words(app)
+    app.switch_page("study/models.py").run()
+    assert title in words(app)

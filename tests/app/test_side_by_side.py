@@ -2,6 +2,7 @@ import json
 from concurrent.futures import Future
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -10,6 +11,7 @@ from cifake_core.artifacts import read_card
 from cifake_core.explain import Method
 from cifake_core.labels import FAKE
 from cifake_core.samples import samples
+from pages.parts import side_by_side
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "explain/side_by_side.py"
@@ -95,14 +97,52 @@ def test_choices_survive_other_pages(app):
     press_sample(app, "Ball")
     pick(app, Method.OCCLUSION)
     app.slider(key="side-opacity").set_value(90).run()
+    app.selectbox(key="colours").set_value("inferno").run()
     app.switch_page("study/dataset.py").run()
     app.switch_page(PAGE).run()
     assert not app.exception
     assert app.slider(key="side-opacity").value == 90
+    assert app.selectbox(key="colours").value == "inferno"
     (pills,) = [w for w in app.button_group if w.label == "Methods"]
     assert pills.value == [Method.OCCLUSION]
     pick(app)
     assert "Pick a method" in words(app)
+
+
+def test_the_difference_says_where():
+    """A 9x9 map: the first is ahead at the top right, the second by less at the bottom left."""
+    ahead = np.zeros((9, 9))
+    ahead[0, 8], ahead[8, 0] = 0.7, -0.5
+    said = side_by_side.furthest(ahead, "CAM", "Occlusion")
+    assert said == (
+        "CAM is furthest ahead at the top right, Occlusion is furthest ahead at the bottom left"
+    )
+    assert side_by_side.furthest(np.maximum(ahead, 0), "CAM", "Occlusion") == (
+        "CAM is furthest ahead at the top right"
+    )
+    assert side_by_side.furthest(0 * ahead, "CAM", "Occlusion") == "both are alike"
+
+
+def test_alone_smoothgrad_has_no_other_answer_in_its_scale(app, monkeypatch):
+    pending = Future()
+    monkeypatch.setattr(pipeline.Detector, "load_explainer", lambda *_: pending)
+    monkeypatch.setattr(pipeline.Detector, "explainer_ready", False)
+    press_sample(app, "Ball")
+    pick(app, Method.SMOOTHGRAD)
+    assert "no effect → most evidence" in captions(app)
+    assert "Feature maps" not in words(app)
+    pick(app, Method.SMOOTHGRAD, Method.CAM)
+    assert "none, or evidence for the other answer → most evidence" in captions(app)
+    assert "**Feature maps** are small pictures" in words(app)
+
+
+def test_the_raw_score_grows_as_its_chart_does(app):
+    press_sample(app, "Clouds")
+    model = pipeline.load("lens")
+    pixels = model.open(next(s.png for s in samples() if s.name == "Clouds")).prepared.pixels
+    (logit,) = model.engine.logits(pixels[None])
+    assert logit > 1, "clearly real"
+    assert f"AI-generated (raw score {-logit:+.2f})" in captions(app)
 
 
 @pytest.mark.parametrize("passes", [False, None, True])

@@ -176,7 +176,7 @@ def test_a_large_image_is_read_with_a_warning(app, monkeypatch):
     assert app.select_slider
     # Also of models that would be sure of what it shrinks to.
     monkeypatch.setattr(pipeline.Detector, "answer", lambda *_, **__: (0.01, Verdict.REAL, ()))
-    app.toggle(key="what_if_all").set_value(True).run()
+    app.toggle(key="ask_all").set_value(True).run()
     assert not app.exception
     answers = [cell for row in app.table[0].value.itertuples(index=False) for cell in row[1:]]
     assert set(answers) == {"can't tell"}
@@ -255,13 +255,14 @@ def test_every_model_is_asked_and_a_damaged_one_says_so(app, tmp_path, monkeypat
     monkeypatch.setenv("CIFAKE_MODELS", str(tmp_path))
     press(app, "Clouds").pills(key="what_if_change").set_value("Nothing").run()
     assert "Stable: 14 of 14 small changes keep the reading" in words(app)
-    app.toggle(key="what_if_all").set_value(True).run()
+    app.toggle(key="ask_all").set_value(True).run()
     assert not app.exception
 
     def rows():
         return {r[0]: r[1:] for r in app.table[0].value.itertuples(index=False)}
 
     assert rows()["**lens**, picked"] == ("real (reading 4.7%)", "real (reading 4.7%)")
+    assert "Both answers are by `lens` alone" in words(app)
     assert "is damaged" in rows()["resnet50"][0]
     # With noise, each model's gate turns it away; the reading is what it was.
     pick(app, CHANGES["noise"])

@@ -204,3 +204,27 @@ def test_every_picture_has_alt_text(open_page):
     expect(pictures.nth(3)).to_be_visible()
     for picture in pictures.all():
         assert picture.get_attribute("alt")
+
+
+def test_how_a_map_is_made_and_the_answer_that_goes_along(open_page, screenshot):
+    page = open_page(390, dark=True)
+    page.get_by_role("button", name="Cat").click()
+    expect(verdict(page)).to_be_visible()
+    heatmaps_loaded(page)
+    page.get_by_text("How this map is made").click()
+    steps = page.get_by_alt_text(re.compile("^Map .* times its weight: strongest"))
+    expect(steps).to_have_count(4)
+    expect(steps.last).to_be_visible()
+    # Two beside each other.
+    first, second = (steps.nth(i).bounding_box() for i in (0, 1))
+    assert first["y"] == second["y"]
+    assert second["x"] + second["width"] <= 390
+    assert overflow(page) <= 0
+    screenshot(page, "how_a_map_is_made")
+    page.get_by_role("radio", name="Why AI-generated?").click()
+    expect(page.get_by_text("of the strongest one for real")).to_be_visible()
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name="What if?").click()
+    expect(page.get_by_role("heading", name="What if?")).to_be_visible()
+    page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+    expect(page.get_by_role("radio", name="Why AI-generated?")).to_be_checked()
