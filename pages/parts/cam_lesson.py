@@ -61,7 +61,8 @@ def joined(card: Card, count: int) -> str:
     nets, mirror = _nets(card), card.raw["builder_arguments"].get("mirror", False)
     if nets > 1:
         turned = (
-            " Every second net sees the image mirrored, and its maps are mirrored back."
+            f" {'The' if nets == 2 else 'Every'} second net sees the image mirrored, and its maps "
+            "are mirrored back."
             if mirror
             else ""
         )
@@ -91,7 +92,8 @@ def name(number: int, card: Card, count: int) -> str:
 def _strongest(found: Parts, numbers: list[int], card: Card, target: int, colours: str) -> None:
     st.markdown(
         f"**1. The maps that add most.** Drawn times their weights, on one scale. In brackets: the "
-        f"share of all that speaks for *{TARGETS[target]}*."
+        f"share of all that speaks for *{TARGETS[target]}*; together these are "
+        f"{found.shares[numbers].sum():.0%}."
     )
     # Those that add most are positive somewhere, so the scale has an end.
     drawn = np.maximum(found.weighted[numbers], 0)
@@ -104,7 +106,7 @@ def _strongest(found: Parts, numbers: list[int], card: Card, target: int, colour
                 width=SIDE,
                 alt=f"{words[0].upper()}{words[1:]} times its weight: "
                 f"{pictures.describe(values / values.max())}",
-                caption=f"{words[0].upper()}{words[1:]}: mean {mean:.2f} × weight {weight:.2f} = "
+                caption=f"{words[0].upper()}{words[1:]}: mean {mean:.2f} × weight {weight:.3f} = "
                 f"{found.added[number]:.2f} ({found.shares[number]:.0%})",
             )
 
@@ -114,7 +116,9 @@ def _sum(found: Parts, target: int, colours: str) -> None:
     st.markdown(
         f"**2. The sum of all {count}.** Each map times its weight, added up square by square. "
         "What is below zero speaks for the other answer and is cut off. Drawn smoothly over the "
-        "image, this is the heatmap above; its own strongest square is brightest."
+        "image, this is the heatmap above; its own strongest square is brightest. (Grad-CAM's own "
+        f"numbers are these divided by {found.summed.size}, the number of squares: the same "
+        "picture.)"
     )
     summed = np.maximum(found.summed, 0)
     peak = float(summed.max())

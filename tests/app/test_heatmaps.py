@@ -114,6 +114,8 @@ def test_the_lesson_has_the_numbers_of_the_image(app):
     assert len(steps) == 4
     first = found.strongest(1)[0]
     assert f"= {found.added[first]:.2f} ({found.shares[first]:.0%})" in steps[0].caption
+    together = found.shares[found.strongest(4)].sum()
+    assert f"together these are {together:.0%}." in words(app)
     assert all("times its weight: strongest at the" in p.alt for p in steps)
     assert f"All 256 maps added up, from 0 to {found.summed.max():.2f}" in captions(app)
     assert f": {found.score:+.2f}." in words(app)
