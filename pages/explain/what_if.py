@@ -22,7 +22,8 @@ HELP = """
   blurred has not learned what real is: it looks for fine texture, and blur takes that away.
 - **The two heatmaps** share one scale. If the second is darker, that evidence has faded. Dark
   places hold no evidence for the answer, or evidence for the other one.
-- **The raw score** is the model's number before it is made a probability; it grows with *real*.
+- **The raw score** is the model's number before it is made a probability, turned so that it grows
+  with *AI-generated*.
   Where the model is very sure, a change hardly moves the probability, but the score shows it.
 - **Is the heatmap right?** If its brightest spot matters, covering it should move the score more
   than covering a random spot of the same size. A covered image mostly gets “can't tell”, as none of

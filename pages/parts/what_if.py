@@ -119,7 +119,7 @@ def told(p_fake: np.ndarray, calibration: Calibration, scores: bool) -> list[str
     needed, edges = "", (calibration.real_to, calibration.fake_from)
     if all(0 < edge < 1 for edge in edges):
         real, fake = map(signed, calibration.raw(np.array(edges)))
-        needed = f" (real from {real} up, AI-generated from {fake} down)"
+        needed = f" (real up to {real}, AI-generated from {fake} on)"
     return [f"raw score {signed(z)}{needed}" for z in calibration.raw(p_fake)]
 
 
@@ -294,8 +294,7 @@ def show_curve(
         f"Each mark is one strength, judged by {card.name}; the ring is yours. Hollow: no answer"
         f"{', because the image is unlike those of CIFAKE' if answered else ''}. Dashed "
         f"line: from here on the {along.noun} is another, that of the sign at its top. Shaded, "
-        f"from {'above' if scores else 'below'}: where the reading is real, can't tell and "
-        "AI-generated. Dotted: the image as "
+        "from below: where the reading is real, can't tell and AI-generated. Dotted: the image as "
         "it is. Upright line: the setting that changes least."
         + (" Without marks: the other models, whose zones differ." if others else ""),
     )

@@ -90,7 +90,7 @@ def words(of: str, before: float, after: float, bright: float | None, spots: np.
     moves = np.abs(spots - before)
     said = (
         f"This cover moves {of} from {signed(before)} to {signed(after)}, by "
-        f"**{signed(after - before)}**; the score grows with *real*. "
+        f"**{signed(after - before)}**; the score grows with *AI-generated*. "
     )
     by_chance = (
         f"{len(spots)} random spots of that size move it by {moves.mean():.2f} on average, either "
@@ -108,7 +108,8 @@ def words(of: str, before: float, after: float, bright: float | None, spots: np.
 
 @st.cache_data(scope="session", max_entries=64, show_spinner=False)
 def _scores(sha256: str, key: str, cover: Cover, bright: tuple | None, _changed, _model):
-    return what_if.covered(_model.engine.logits, _changed, cover, bright)
+    # Turned, so that it grows with AI-generated, as on every page.
+    return what_if.covered(lambda batch: -_model.engine.logits(batch), _changed, cover, bright)
 
 
 def _put(size: int, place: tuple[int, int] | None, width: int, height: int) -> None:

@@ -96,9 +96,9 @@ class Scale:
         """From where to where each answer's zone goes."""
         edges = np.array([calibration.real_to, calibration.fake_from])
         start, end = (0, 1)
-        if self.raw:  # the other way up
-            (end, start), edges = self.axis["range"], calibration.raw(edges)
-            edges = np.clip(edges, end, start)
+        if self.raw:
+            start, end = self.axis["range"]
+            edges = np.clip(calibration.raw(edges), start, end)
         real_to, fake_from = edges.tolist()
         return {
             Verdict.REAL: (start, real_to),
@@ -129,7 +129,7 @@ def _raw_scale(
     every = np.concatenate(lines)
     low, high = float(every.min()), float(every.max())
     step = 0.08 * max(high - low, 1)
-    axis = {"title": "raw score, grows with real", "range": [low - step, high + 2.5 * step]}
+    axis = {"title": "raw score, grows with AI-generated", "range": [low - step, high + 2.5 * step]}
     return Scale(axis, high + 1.5 * step, raw=True)
 
 
@@ -146,7 +146,7 @@ def figure(
     Args:
         others: settings and what is drawn at each, by the model's name.
         names: all models, which gives each its style.
-        raw: draw the raw score, which grows with *real*, in place of p_fake.
+        raw: draw the raw score, which grows with p_fake, in its place.
     """
     change, p_fake, calibration = along.change, along.p_fake, along.calibration
     drawn, x = go.Figure(), [s * change.scale for s in change.settings]

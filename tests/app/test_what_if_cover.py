@@ -53,7 +53,8 @@ def test_the_brightest_spot_is_covered_and_told_in_raw_scores(app):
     app.segmented_control(key="what_if_scale").set_value("Raw score").run()
     assert not app.exception
     after = Cover(left, top, 8, 8).apply(pixels[None])
-    scores = detector.engine.logits(np.concatenate([pixels[None], after])).tolist()
+    # Turned, so that they grow with AI-generated.
+    scores = (-detector.engine.logits(np.concatenate([pixels[None], after]))).tolist()
     captions = [p.caption for element in app.get("image") for p in element.proto.imgs]
     said = [re.match(r"raw score (\S+)", c).group(1) for c in captions if "raw score" in c]
     assert said == [signed(score) for score in scores]

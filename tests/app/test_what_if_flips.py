@@ -90,7 +90,7 @@ def test_the_plot_marks_flips_and_what_is_turned_away(covered):
     assert [s.x0 for s in drawn.layout.shapes if s.line.dash == "dash"] == [0.8]
 
 
-def test_the_plot_of_raw_scores_has_the_zones_the_other_way_up():
+def test_the_plot_of_raw_scores_has_the_zones_in_the_same_order():
     p_fake = line(BLUR, (16, 0.02), (16, 0.5))
     drawn = what_if_plots.figure(
         Along(BLUR, p_fake, PLAIN, np.zeros(32, bool)), 0.8, {}, ["lens"], "black", raw=True
@@ -100,10 +100,10 @@ def test_the_plot_of_raw_scores_has_the_zones_the_other_way_up():
     zones = {s.fillcolor: (s.y0, s.y1) for s in drawn.layout.shapes if s.type == "rect"}
     low, high = drawn.layout.yaxis.range
     real_to, fake_from = PLAIN.raw(np.array([PLAIN.real_to, PLAIN.fake_from]))
-    assert zones[ANSWER_COLOURS["real"]] == (high, real_to)
+    assert zones[ANSWER_COLOURS["real"]] == (low, real_to)
     assert zones[ANSWER_COLOURS["uncertain"]] == (real_to, fake_from)
-    assert zones[ANSWER_COLOURS["fake"]] == (fake_from, low)
-    assert low < fake_from < 0 < real_to < high
+    assert zones[ANSWER_COLOURS["fake"]] == (fake_from, high)
+    assert low < real_to < 0 < fake_from < high
     assert low < traces["flip"].y[0] < high
 
 
