@@ -1,4 +1,4 @@
-"""What the page of one image says of its heatmap."""
+"""What pages say of a heatmap, and what goes along from page to page."""
 
 from concurrent.futures import Future
 from dataclasses import replace
@@ -15,7 +15,7 @@ from cifake_core.explain import Method
 from cifake_core.explain_parts import parts
 from cifake_core.labels import FAKE, REAL
 from cifake_core.samples import samples
-from pages.parts import cam_lesson, pictures
+from pages.parts import cam_lesson, pictures, trust
 from pages.parts.heatmaps import compared
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -195,3 +195,29 @@ def test_what_a_net_is_built_of_stands_on_the_page_of_models_alone(app):
     assert title not in words(app)
     app.switch_page("study/models.py").run()
     assert title in words(app)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "said"),
+    [
+        (0.2, "it depended on what these layers had learned"),
+        (-0.2, "it depended on what these layers had learned"),
+        (0.8, "hardly changed"),
+        (-0.9, "The map shows the same places, reversed"),
+        (-0.5, "changed in part"),
+    ],
+)
+def test_what_a_rank_correlation_means(ranks, said):
+    """A random sign of the last weights alone gives -1: no proof that anything was learned."""
+    found = trust.meaning(ranks, 1, 9, empty=False)
+    assert said in found
+    assert ("A random sign alone can do this" in found) == (ranks < -0.7)
+
+
+def test_what_is_forgotten_in_words():
+    last = "the last layer, which gives the answer"
+    assert trust.forgotten(1, 9) == last
+    assert trust.forgotten(2, 9) == f"{last}, and the one layer before it"
+    assert trust.forgotten(9, 9) == (
+        f"{last}, and the 8 layers before it: all there are, down to the pixels"
+    )

@@ -8,7 +8,6 @@ from streamlit.testing.v1 import AppTest
 
 from cifake_core import artifacts, pipeline
 from cifake_core.samples import samples
-from pages.parts import trust
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -289,32 +288,6 @@ def test_what_ships_is_shown_for_every_model(start):
         for view in ("Forgetting", "Cross-check", "Deletion and insertion"):
             app.segmented_control(key="trust-view").set_value(view).run()
             assert not app.exception
-
-
-@pytest.mark.parametrize(
-    ("ranks", "said"),
-    [
-        (0.2, "it depended on what these layers had learned"),
-        (-0.2, "it depended on what these layers had learned"),
-        (0.8, "hardly changed"),
-        (-0.9, "The map shows the same places, reversed"),
-        (-0.5, "changed in part"),
-    ],
-)
-def test_what_a_rank_correlation_means(ranks, said):
-    """A random sign of the last weights alone gives -1: no proof that anything was learned."""
-    found = trust.meaning(ranks, 1, 9, empty=False)
-    assert said in found
-    assert ("A random sign alone can do this" in found) == (ranks < -0.7)
-
-
-def test_what_is_forgotten_in_words():
-    last = "the last layer, which gives the answer"
-    assert trust.forgotten(1, 9) == last
-    assert trust.forgotten(2, 9) == f"{last}, and the one layer before it"
-    assert trust.forgotten(9, 9) == (
-        f"{last}, and the 8 layers before it: all there are, down to the pixels"
-    )
 
 
 def test_a_class_makes_the_model_forget(start, tmp_path):
