@@ -248,6 +248,11 @@ def test_dataset_page(app):
     assert {m.value for m in app.metric} >= {"50,000", "10,000", "378", "920", "38"}
     assert "hardly a cue" in words(app)
     assert "partly cancel out" in words(app)
+    near = evidence.read("dataset")["nearly_in_train"]
+    assert (
+        f"Beside these, {near['REAL']} photographs and {near['FAKE']} AI-generated images of test "
+        "are nearly the same as one of train" in words(app)
+    )
     assert "not on this machine" in words(app)
     counts = evidence.read("dataset")["histograms"]["file_size"]["counts"]
     for word, larger in (("cat", "AI-generated images"), ("bird", "Photographs")):
