@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +35,10 @@ VALIDATION_SEED = 2024
 
 # Bump when the way files become arrays changes, so that stale caches are not read.
 CACHE_VERSION = 1
+# What a cache gives whose files were cut short, are gone or belong to somebody else.
+_UNREADABLE = (OSError, ValueError, EOFError, KeyError, TypeError)
+_log = logging.getLogger(__name__)
+_told: set[Path] = set()  # roots whose number of images was remarked on
 _CLASS_NUMBER = re.compile(r"\((\d+)\)\.jpe?g$", re.IGNORECASE)
 
 
@@ -78,20 +85,16 @@ def class_of(name: str) -> int:
 def load(path: str | Path | None = None, progress: Progress | None = None) -> Dataset:
     """Find the set and open its arrays, decoding all files on the first call (about 20 s).
 
+    A set of another size than CIFAKE's is used, and that is logged as a warning, once.
+
     Raises:
         DatasetError: the set is missing, or a file in it cannot be decoded as 32x32 RGB JPEG.
     """
     root = find(path)
     fingerprint = _fingerprint(root)
     known = cache_dir() / "fingerprints" / f"{fingerprint}.json"
-    if known.is_file():
-        try:
-            sha256 = json.loads(known.read_text())["sha256"]
-        except ValueError:  # cut short when the machine went down: read the files again
-            sha256 = ""
-        arrays = _arrays_dir(sha256)
-        if arrays.is_dir():
-            return Dataset(root, sha256, *(_open_split(arrays, split) for split in SPLITS))
+    with suppress(*_UNREADABLE):  # then the files are read again
+        return _opened(root, json.loads(known.read_text())["sha256"])
     sha256, columns, problems = read_all(root, progress)
     if problems:
         raise DatasetError(
@@ -103,9 +106,9 @@ def load(path: str | Path | None = None, progress: Progress | None = None) -> Da
     try:
         _write_arrays(_arrays_dir(sha256), columns)
         _write_atomically(known, json.dumps({"root": str(root), "sha256": sha256}).encode())
+        return _opened(root, sha256)
     except OSError as error:
         raise DatasetError(f"The cache folder {cache_dir()} cannot be used: {error}") from error
-    return Dataset(root, sha256, *(_open_split(_arrays_dir(sha256), split) for split in SPLITS))
 
 
 def read_all(
@@ -224,26 +227,57 @@ def _arrays_dir(sha256: str) -> Path:
     return cache_dir() / "arrays" / f"{sha256[:16]}-v{CACHE_VERSION}"
 
 
+def _opened(root: Path, sha256: str) -> Dataset:
+    """The set by its arrays in the cache; raises one of ``_UNREADABLE``."""
+    folder = _arrays_dir(sha256)
+    data = Dataset(root, sha256, *(_open_split(folder, split) for split in SPLITS))
+    counts = [len(split) for split in (data.train, data.test)]
+    expected = [len(LABELS) * EXPECTED_COUNTS[split] for split in SPLITS]
+    if counts != expected and root not in _told:
+        _told.add(root)
+        _log.warning(
+            "%s holds %s images to train on and %s to test with; CIFAKE has %s and %s",
+            *(root, *(f"{count:,}" for count in (*counts, *expected))),
+        )
+    return data
+
+
 def _open_split(folder: Path, split: str) -> Split:
     keys = Split.__dataclass_fields__
     return Split(**{k: np.load(folder / f"{split}-{k}.npy", mmap_mode="r") for k in keys})
 
 
+def _is_whole(folder: Path) -> bool:
+    with suppress(*_UNREADABLE):
+        return bool([_open_split(folder, split) for split in SPLITS])
+    return False
+
+
 def _write_arrays(target: Path, columns: dict[str, dict[str, np.ndarray]]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
+    damaged = target.is_dir()
+    if damaged and _is_whole(target):  # of the same files elsewhere
+        return
     work = Path(tempfile.mkdtemp(prefix=".arrays-", dir=target.parent))
     try:
+        (new := work / "new").mkdir()
         for split, arrays in columns.items():
             for key, array in arrays.items():
-                np.save(work / f"{split}-{key}.npy", array)
-        move_into_place(work, target)
+                np.save(new / f"{split}-{key}.npy", array)
+        if damaged and not _is_whole(target):  # by now it might be
+            with suppress(FileNotFoundError):
+                target.replace(work / "damaged")
+        move_into_place(new, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
 def _write_atomically(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, work = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(data)
-    Path(work).replace(path)
+    # Not one of mkstemp's, which nobody else could read.
+    work = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        work.write_bytes(data)
+        work.replace(path)
+    finally:
+        work.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +29,8 @@ _BROKEN_ARCHIVE = (
 )
 _MAX_FILE_BYTES = 64 * 1024
 _MAX_FILES = 200_000
+# In an unpacked folder: how many files there are, and their bytes.
+_MARKER = ".whole"
 _MEMBER = re.compile(r"(?:[^/]+/){0,3}(train|test)/(REAL|FAKE)/([^/\\]+\.jpe?g)", re.IGNORECASE)
 
 HOW_TO_GET_IT = (
@@ -126,8 +129,47 @@ def _members(archive: Path) -> Iterator[tuple[str, int, Callable[[], BinaryIO | 
                     yield member.name, member.size, lambda m=member: packed.extractfile(m)
 
 
+def _images(archive: Path) -> Iterator[tuple[str, int, Callable[[], BinaryIO | None]]]:
+    """Those of the members that belong to the data set; the name is split/label/file."""
+    for name, size, opener in _members(archive):
+        if match := _MEMBER.fullmatch(name.removeprefix("./")):
+            split, label, file = match.groups()
+            yield f"{split.lower()}/{label.upper()}/{file}", size, opener
+
+
+def _there(folder: Path) -> str:
+    """Number and bytes of an unpacked folder's files; raises OSError."""
+    count = total = 0
+    for split in SPLITS:
+        for label in LABELS:
+            with os.scandir(folder / split / label) as entries:
+                for entry in entries:
+                    if not entry.name.startswith("."):  # which a file manager may have put there
+                        count, total = count + 1, total + entry.stat().st_size
+    return f"{count} {total}"
+
+
+def _is_whole(folder: Path, archive: Path) -> bool:
+    """Whether a folder unpacked before still holds all files.
+
+    One without a marker was unpacked by an older version; there the archive says what is to be.
+    """
+    try:
+        found = _there(folder)
+        if (folder / _MARKER).is_file():
+            return found == (folder / _MARKER).read_text()
+        sizes = {name: size for name, size, _ in _images(archive) if "/." not in name}
+        if found != f"{len(sizes)} {sum(sizes.values())}":
+            return False
+    except _BROKEN_ARCHIVE:
+        return False
+    with suppress(OSError):  # a cache that may only be read
+        (folder / _MARKER).write_text(found)
+    return True
+
+
 def _unpack(archive: Path) -> Path:
-    """Unpack into the cache, once; returns the root folder.
+    """Unpack into the cache, once and again if files there are gone; returns the root folder.
 
     Target paths are built from the three matched parts of a member's name, never from the name
     itself, so no archive can write outside; links and devices are not regular files and are left.
@@ -135,35 +177,37 @@ def _unpack(archive: Path) -> Path:
     with archive.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     target = cache_dir() / "unpacked" / digest[:16]
-    if target.is_dir():
+    damaged = target.is_dir()
+    if damaged and _is_whole(target, archive):
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".unpack-", dir=target.parent))
+        both = Path(tempfile.mkdtemp(prefix=".unpack-", dir=target.parent))
     except OSError as error:
         raise DatasetError(f"The cache folder {cache_dir()} cannot be used: {error}") from error
+    work = both / "new"
     try:
         for split in SPLITS:
             for label in LABELS:
                 (work / split / label).mkdir(parents=True)
         count = 0
-        for name, size, opener in _members(archive):
-            match = _MEMBER.fullmatch(name.removeprefix("./"))
-            if not match:
-                continue
+        for name, size, opener in _images(archive):
             count += 1
             if size > _MAX_FILE_BYTES or count > _MAX_FILES:
                 raise DatasetError(f"{archive} holds more or larger files than CIFAKE does.")
-            split, label, file = match.group(1).lower(), match.group(2).upper(), match.group(3)
             with opener() as source:
-                (work / split / label / file).write_bytes(source.read(_MAX_FILE_BYTES + 1))
+                (work / name).write_bytes(source.read(_MAX_FILE_BYTES + 1))
         if not count:
             raise DatasetError(f"{archive} holds no train/ and test/ folders of CIFAKE.")
+        (work / _MARKER).write_text(_there(work))
+        if damaged and not _is_whole(target, archive):  # by now it might be
+            with suppress(FileNotFoundError):
+                target.replace(both / "damaged")
         move_into_place(work, target)
     except _BROKEN_ARCHIVE as error:
         raise DatasetError(f"{archive} could not be unpacked: {error}") from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(both, ignore_errors=True)
     return target
 
 
