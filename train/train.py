@@ -33,6 +33,7 @@ from train.events import Events
 from train.lock import Lock
 from train.patience import enough, is_best, rate_after
 from train.runs import MetricLog, StopRequest, open_run
+from train.state import finite, restore, restore_best, state_of
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -172,7 +173,7 @@ def _run(
                 entry = {"step": done, "epoch": done / batches.steps_per_epoch}
                 entry |= {"loss": float(np.mean(losses)), "images_per_s": round(rate, 1)}
                 saves = validates or last or saving.is_due()
-                if saves and not _finite(model):  # a finite loss may come before such a step
+                if saves and not finite(model):  # a finite loss may come before such a step
                     raise _diverged("A weight became infinite or no number", done, config)
                 if validates:
                     entry |= validate(model, data.train, held_out, averaged=config.ema > 0)
@@ -207,14 +208,6 @@ def _react(model, config: Config, folder: Path, step: int, losses: list[float]) 
         checkpoint.save(best, step, state_of(model))
 
 
-def _finite(model) -> bool:
-    """Whether all that is trained is a number, which no later step could mend."""
-    import keras
-
-    convert = keras.ops.convert_to_numpy
-    return all(np.isfinite(convert(v.value)).all() for v in model.trainable_variables)
-
-
 def _diverged(what: str, step: int, config: Config) -> ConfigError:
     """To raise; the folder takes no other settings, so advice on them names another one."""
     wider = "" if config.dtype == "float32" else " or dtype=float32"
@@ -224,29 +217,6 @@ def _diverged(what: str, step: int, config: Config) -> ConfigError:
 
 
 SHOWN = ("loss", "validation_accuracy")
-
-
-def state_of(model) -> list[np.ndarray]:
-    """Everything a step changes: model variables (seeds too), then optimizer variables."""
-    import keras
-
-    variables = [*model.variables, *model.optimizer.variables]
-    return [keras.ops.convert_to_numpy(v.value) for v in variables]
-
-
-def restore(folder: Path, model) -> int:
-    """Load the newest checkpoint of a run into ``model``; returns the steps done (0 for none)."""
-    found = checkpoint.load(folder)
-    if not found:
-        return 0
-    step, arrays = found
-    variables = [*model.variables, *model.optimizer.variables]
-    shapes = [tuple(v.shape) for v in variables]
-    if shapes != [a.shape for a in arrays]:
-        raise ConfigError(f"The checkpoint in {folder} is of another model; choose another --run.")
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
-    return step
 
 
 def validate(model, train: dataset.Split, rows: np.ndarray, averaged: bool) -> dict[str, float]:
@@ -315,7 +285,7 @@ def _distribute(config: Config) -> None:
 
 def _finish(model, config, folder, log, data, held_out, batches) -> None:
     if config.early_stopping:
-        restore(folder / "best", model)
+        restore_best(folder, model, log.entries)
     if config.ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     plain, of = _plain_copy(model, config), {}

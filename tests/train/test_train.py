@@ -17,7 +17,7 @@ from runs import SMALL, Run, assert_same_result, checkpointed, finished, log, we
 from cifake_core import artifacts, dataset
 from cifake_core.errors import ConfigError
 from cifake_core.models import build
-from train import checkpoint, train
+from train import checkpoint, state, train
 from train import runs as runs_module
 from train.batches import some
 from train.config import load_recipe
@@ -224,7 +224,7 @@ def test_loss_that_is_not_a_number_stops_the_run(tiny_cifake, tmp_path):
 def test_weights_that_are_no_numbers_are_not_saved(data, tmp_path, monkeypatch):
     config = dataclasses.replace(load_recipe(str(SMALL)), dtype="mixed_bfloat16")
     monkeypatch.setattr(checkpoint.Saving, "is_due", lambda _: True)  # however slow the disk is
-    monkeypatch.setattr(train, "_finite", lambda _: checkpointed(tmp_path) < 6)
+    monkeypatch.setattr(train, "finite", lambda _: checkpointed(tmp_path) < 6)
     with pytest.raises(ConfigError, match=r"at step 9.*another --run and .* or dtype=float32\.$"):
         run_here(config, data, tmp_path)
     assert checkpointed(tmp_path) == log(tmp_path)[-1]["step"] == 6
@@ -233,12 +233,12 @@ def test_weights_that_are_no_numbers_are_not_saved(data, tmp_path, monkeypatch):
 
 def test_one_weight_that_is_no_number_is_found():
     model = build("lens", widths=(4, 4, 8))
-    assert train._finite(model)
+    assert state.finite(model)
     values = model.get_weights()
     for bad in (np.nan, np.inf):
         values[0].flat[-1] = bad
         model.set_weights(values)
-        assert not train._finite(model)
+        assert not state.finite(model)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
