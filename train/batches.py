@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from cifake_core.device import device
 from cifake_core.errors import ConfigError
 from cifake_core.labels import FAKE, REAL
 from train.augment import augment, mix
@@ -24,7 +27,7 @@ class Batches:
         rows: which rows to train on.
 
     Raises:
-        ConfigError: a crop larger than the images, or a net for images of another size.
+        ConfigError: a crop or a shift larger than the images, or a net for images of another size.
     """
 
     def __init__(
@@ -37,11 +40,14 @@ class Batches:
         size = min(images.shape[1:3])
         if any(phase.crop > size for phase in self.phases):
             raise ConfigError(f"crop must be at most {size}, the size of the images.")
+        if any(phase.shift >= size for phase in self.phases):
+            raise ConfigError(f"shift must be less than {size}, the size of the images.")
         for key in ("model_args", "export_args"):
             if getattr(config, key).get("image_size", size) != size:
                 raise ConfigError(f"image_size in {key} must be {size}, the size of the images.")
         self._ends = np.cumsum([phase.epochs for phase in self.phases])
-        self._epoch, self._order = -1, rows
+        self._orders: dict[int, np.ndarray] = {}
+        self._lock = threading.Lock()
 
     def teach(self, given: np.ndarray) -> None:
         """Mix a teacher's (N,) probabilities of REAL into the targets, by ``teacher_share``."""
@@ -56,24 +62,40 @@ class Batches:
     def batch(self, step: int, whole: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """(x, y) of one step: (B, S, S, 3) uint8 and (B, 1) float32, y = 1 for REAL.
 
-        S is ``crop`` where the cycle has one, unless ``whole`` images are asked for.
+        Any thread may ask for any step.         S is ``crop`` where the cycle has one, unless ``whole`` images are asked for.
         """
         epoch, inside = divmod(step, self.steps_per_epoch)
-        if epoch != self._epoch:
-            rng = np.random.default_rng((self.config.seed, 0, epoch))
-            self._epoch, self._order = epoch, rng.permutation(self.rows)
+        order = self._order(epoch)
         size = self.config.batch_size
         # Sorted: nearby rows of a memory map are read together; the order inside a batch is free.
-        rows = np.sort(self._order[inside * size : (inside + 1) * size])
+        rows = np.sort(order[inside * size : (inside + 1) * size])
         rng = np.random.default_rng((self.config.seed, 1, step))
         phase = self.phases[int(np.searchsorted(self._ends, epoch, side="right"))]
         if whole:
             phase = dataclasses.replace(phase, crop=0)
         return mix(augment(self.images[rows], phase, rng), self.targets[rows], phase, rng)
 
-    def stream(self, start: int, stop: int, ahead: int = 8) -> Iterator[tuple[int, tuple]]:
-        """(step, batch) from ``start`` to before ``stop``, made ahead in one background thread."""
-        with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+    def _order(self, epoch: int) -> np.ndarray:
+        """The rows as that epoch takes them; two epochs are kept, as threads work on both."""
+        with self._lock:
+            if epoch not in self._orders:
+                rng = np.random.default_rng((self.config.seed, 0, epoch))
+                kept = list(self._orders.items())[-1:]
+                self._orders = dict([*kept, (epoch, rng.permutation(self.rows))])
+            return self._orders[epoch]
+
+    def stream(
+        self, start: int, stop: int, ahead: int = 8, workers: int | None = None
+    ) -> Iterator[tuple[int, tuple]]:
+        """(step, batch) from ``start`` to before ``stop``, in order, made ahead in the background.
+
+        Args:
+            ahead: batches that are made or wait at a time; twice ``workers`` at least.
+            workers: threads, of which the batches do not depend; :func:`workers_here` if None.
+        """
+        workers = workers or workers_here()
+        ahead = max(ahead, 2 * workers)
+        with ThreadPoolExecutor(workers, thread_name_prefix="batches") as pool:
             waiting = deque(
                 pool.submit(self.batch, s) for s in range(start, min(start + ahead, stop))
             )
@@ -82,6 +104,11 @@ class Batches:
                 if step + ahead < stop:
                     waiting.append(pool.submit(self.batch, step + ahead))
                 yield step, ready
+
+
+def workers_here() -> int:
+    """Threads to make batches with: several where a GPU computes, as the cores are free then."""
+    return 1 if device() == "cpu" else min(8, os.cpu_count() or 1)
 
 
 def some(rows: np.ndarray, labels: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -121,6 +121,9 @@ class Config:
         for key, known in CHOICES.items():
             if getattr(self, key) not in known:
                 raise ConfigError(f"{key} must be one of {', '.join(known)}.")
+        for key in ("brightness", "contrast", "noise_sigma", "blur_sigma"):
+            if not all(map(math.isfinite, getattr(self, key))):
+                raise ConfigError(f"{key} must be two numbers, neither of them infinite.")
         if not 1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100:
             raise ConfigError("jpeg_quality must lie between 1 and 100.")
         if self.contrast[0] <= 0:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
 from cifake_core.errors import ConfigError
+from train import batches as batches_module
 from train.batches import Batches
 from train.config import Config
 
@@ -46,6 +50,52 @@ def test_stream_from_any_step_is_the_rest_of_the_straight_run(start, ahead):
     assert [step for step, _ in streamed] == list(range(start, 12))
     for step, batch in streamed:
         assert_equal(batch, straight.batch(step))
+
+
+def of_threads(made: Batches, start: int, stop: int, workers: int) -> list[tuple]:
+    seen = set()
+    batch = made.batch
+
+    def noted(step: int) -> tuple:
+        seen.add(threading.get_ident())
+        if step % 4 == 1:
+            time.sleep(0.01)  # so that a later one is ready before it
+        return batch(step)
+
+    made.batch = noted
+    found = list(made.stream(start, stop, workers=workers))
+    assert (len(seen) == 1) is (workers == 1)
+    return found
+
+
+def test_batches_and_their_order_do_not_depend_on_the_number_of_threads():
+    one, four = (of_threads(batches(**AUGMENTED), 3, 30, workers) for workers in (1, 4))
+    assert [step for step, _ in one] == [step for step, _ in four] == list(range(3, 30))
+    for (_, a), (_, b) in zip(one, four, strict=True):
+        assert_equal(a, b)
+
+
+@pytest.mark.parametrize(("workers", "waiting"), [(1, 8), (4, 8), (6, 12)])
+def test_twice_as_many_batches_as_threads_are_under_way(workers, waiting):
+    made, asked = batches(), []
+    made.batch = asked.append
+    stream = made.stream(0, 100, workers=workers)
+    next(stream)  # one has been taken, and the next is under way in its place
+    stream.close()  # waits for them
+    assert len(asked) == waiting + 1
+
+
+@pytest.mark.parametrize(("name", "workers"), [("cpu", 1), ("some GPU", 3)])
+def test_several_threads_where_a_gpu_computes(monkeypatch, name, workers):
+    monkeypatch.setattr(batches_module, "device", lambda: name)
+    monkeypatch.setattr(batches_module.os, "cpu_count", lambda: 3)
+    assert batches_module.workers_here() == workers
+
+
+def test_a_shift_as_large_as_the_images_is_refused():
+    with pytest.raises(ConfigError, match="less than 8"):
+        batches(shift=8)
+    batches(shift=7)
 
 
 def test_stream_can_be_left_early_and_its_errors_reach_the_caller():

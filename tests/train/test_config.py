@@ -75,6 +75,10 @@ def test_lens_is_among_the_recipes():
         ("rotation", -1),
         ("light", 1.5),
         ("contrast", (0, 1)),
+        ("contrast", (0.5, float("inf"))),
+        ("brightness", (float("-inf"), 0.2)),
+        ("noise_sigma", (0, float("inf"))),
+        ("blur_sigma", (0.3, float("inf"))),
         ("early_stopping", 3),  # of a schedule that ends by itself
         ("mixup", float("inf")),
         ("cutmix", float("nan")),
