@@ -33,7 +33,8 @@ class Calibration:
     fake_from: float
 
     def __post_init__(self) -> None:
-        if not (self.temperature > 0 and 0 <= self.real_to <= 0.5 <= self.fake_from <= 1):
+        finite = 0 < self.temperature < math.inf and math.isfinite(self.bias)
+        if not (finite and 0 <= self.real_to <= 0.5 <= self.fake_from <= 1):
             raise ValueError(f"not a calibration: {self}")
 
     def p_fake(self, logits: np.ndarray) -> np.ndarray:
@@ -84,8 +85,10 @@ def fit_platt(logits: np.ndarray, is_real: np.ndarray) -> tuple[float, float]:
     pull towards 1 and 0 keeps both finite where the labels can be told apart without error.
 
     Raises:
-        ValueError: the logits do not grow with *real* at all.
+        ValueError: the logits do not grow with *real* at all, or are no numbers.
     """
+    if not np.isfinite(logits).all():
+        raise ValueError("the logits are not all finite numbers")
     features = np.stack([logits, np.ones_like(logits)], axis=1).astype(np.float64)
     neutral, pull = np.array([1.0, 0.0]), 1e-6 * len(logits)
 
@@ -131,8 +134,11 @@ def conformal_thresholds(
         error: share of each class, at most; raised to what is :func:`promisable`.
 
     Raises:
-        ValueError: no threshold can hold that, as too many probabilities are 1 and wrong.
+        ValueError: no threshold can hold that, as too many probabilities are 1 and wrong, or a
+            class has no image.
     """
+    if is_fake.all() or not is_fake.any():
+        raise ValueError("thresholds need images of both classes")
     error, edges = promisable(is_fake, error), []
     for other in (p_fake[~is_fake], 1 - p_fake[is_fake]):
         k = math.ceil((len(other) + 1) * (1 - error) - 1e-9)

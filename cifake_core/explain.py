@@ -52,7 +52,7 @@ SCORE_MAPS, SCORE_MAPS_OF_LARGE, SCORE_LARGE = 16, 8, 64
 ROUNDING = 1e-4  # of a logit; a map that raises it by less does nothing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Heatmap:
     """Evidence for ``target``, a label of :mod:`cifake_core.labels`.
 
@@ -84,9 +84,20 @@ class Heatmap:
         return self.values if self.empty else self.values / self.peak
 
 
+def checked(target: int) -> int:
+    """The target, if it is a label; else raises ValueError."""
+    if target not in (FAKE, REAL):
+        raise ValueError(f"A heatmap is for FAKE ({FAKE}) or REAL ({REAL}), not for {target!r}.")
+    return target
+
+
 def from_cam(cam: np.ndarray, method: Method, target: int) -> Heatmap:
-    """Heatmap of one (h, w) class activation map whose values add up towards *real*."""
-    signed = cam if target == REAL else -cam
+    """Heatmap of one (h, w) class activation map whose values add up towards *real*.
+
+    Raises:
+        ValueError: the target is no label.
+    """
+    signed = cam if checked(target) == REAL else -cam
     return Heatmap(np.maximum(signed, 0).astype(np.float32), method, Method.CAM, target)
 
 

@@ -31,19 +31,25 @@ def occlusion(
         pixels: (S, S, 3) uint8.
         target: the label, REAL or FAKE.
         window: side of the square patch in pixels; a quarter of the image if None.
-        stride: pixels from one patch to the next; a sixteenth of the image if None.
+        stride: pixels from one patch to the next, at most ``window``; a sixteenth of the image if
+            None.
         fill: (3,) colour of the patch; the image's mean colour if None.
         progress: hears (done, total) in patches.
 
     Returns:
         (S, S) float32: mean drop of the logit towards the target over all patches that cover the
         pixel, 0 where it rises.
+
+    Raises:
+        ValueError: no such patch fits, or pixels would lie between two of them.
     """
     size = pixels.shape[0]
-    window = window or max(1, size // 4)
-    stride = stride or max(1, size // 16)
+    window = max(1, size // 4) if window is None else window
+    stride = max(1, size // 16) if stride is None else stride
     if not 1 <= window <= size:
         raise ValueError(f"no patch of {window} pixels fits into {size}")
+    if not 1 <= stride <= window:  # else pixels between two patches would never be covered
+        raise ValueError(f"patches of {window} pixels cannot be {stride} apart")
     if fill is None:
         fill = np.rint(pixels.mean(axis=(0, 1)))
     starts = sorted({*range(0, size - window + 1, stride), size - window})

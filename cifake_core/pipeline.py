@@ -15,111 +15,27 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
 from cifake_core import artifacts, images
+from cifake_core.analysis import Analysis, Explain, Opened, doubted
 from cifake_core.calibration import Verdict
-from cifake_core.explain import Explainer, Heatmap, Method, from_cam
+from cifake_core.explain import Explainer, Heatmap, Method, checked, from_cam
 from cifake_core.explain_occlusion import occlusion
-from cifake_core.labels import FAKE, REAL
-from cifake_core.preprocess import Prepared, prepare, shrink, size_doubt, size_notes
+from cifake_core.preprocess import prepare, shrink, size_doubt, size_notes
 from cifake_core.progress import Progress
 from cifake_core.shelf import Shelf
-from cifake_core.stability import Stability, stability
+from cifake_core.stability import stability
 
 _log = logging.getLogger(__name__)
 PREVIEW_SIDE = 768
 RETRY_SECONDS = 60
 MODELS_KEPT = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Explain:
-    """What heatmap is wanted; target None is the class the model leans to."""
-
-    method: Method = Method.GRADCAM
-    target: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """One image, decoded and brought to a model's input; the full picture is not kept.
-
-    Attributes:
-        sha256: of the file's bytes.
-        width, height: in pixels, as stored.
-        notes: what happened while decoding.
-        preview: (h, w, 3) uint8, at most PREVIEW_SIDE pixels a side, upright: to show to a person;
-            a single pixel where none was wanted.
-        turned: the file asks to be turned or mirrored. So is the preview, and nothing else.
-    """
-
-    sha256: str
-    width: int
-    height: int
-    format: str
-    notes: tuple[str, ...]
-    preview: np.ndarray
-    turned: bool
-    prepared: Prepared
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """One image, judged.
-
-    Attributes:
-        p_fake: the model's calibrated probability of AI-generated. Calibrated for images like
-            those it was trained on; for others it is the model's reading and no more.
-        in_domain: False if the image was not of the model's size, or is unlike those it learned
-            from (:mod:`cifake_core.domain`); the verdict is then uncertain.
-        doubts: why the verdict is uncertain, a sentence each; empty if it is not.
-        notes: what happened to the image on the way, a sentence each.
-        heatmap: None unless asked for.
-        stability: None unless asked for.
-    """
-
-    model: str
-    verdict: Verdict
-    p_fake: float
-    logit: float
-    in_domain: bool
-    doubts: tuple[str, ...]
-    notes: tuple[str, ...]
-    opened: Opened
-    heatmap: Heatmap | None = None
-    stability: Stability | None = None
-
-    @property
-    def leans_to(self) -> int:
-        """The likelier label, whatever the verdict."""
-        return FAKE if self.p_fake >= 0.5 else REAL
-
-    def as_dict(self) -> dict:
-        """Plain values for JSON; no pixels and nothing of the file's name."""
-        opened = self.opened
-        return {
-            "model": self.model,
-            "verdict": self.verdict.value,
-            "p_fake": round(self.p_fake, 6),
-            "logit": round(self.logit, 5),
-            "in_domain": self.in_domain,
-            "stability": self.stability
-            and {
-                "kept": self.stability.kept,
-                "of": self.stability.total,
-                "reversed_by": list(self.stability.reversed),
-            },
-            "width": opened.width,
-            "height": opened.height,
-            "format": opened.format,
-            "crop": list(opened.prepared.crop),
-            "doubts": list(self.doubts),
-            "notes": list(self.notes),
-            "sha256": opened.sha256,
-        }
+AT_A_TIME = 256  # images judged, as memory for their features must not grow with the batch
 
 
 # A large picture may take some 400 MB while it is decoded; others wait for their turn.
@@ -151,8 +67,11 @@ class Detector:
         self._explainer: Future[Explainer] | None = None
         self._failed_at: float | None = None
 
-    def open(self, data: bytes) -> Opened:
-        """Decode and prepare; raises ImageError."""
+    def open(self, data: bytes | bytearray | memoryview) -> Opened:
+        """Decode and prepare; raises ImageError, or TypeError for what is no bytes."""
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"The bytes of an image file are wanted, not {type(data).__name__}.")
+        data = bytes(data)
         with self._decoding:
             image = images.decode(data)
         return Opened(
@@ -168,14 +87,18 @@ class Detector:
 
     def judge(self, opened: Iterable[Opened]) -> list[Analysis]:
         """Verdicts for a batch of opened images."""
-        batch = list(opened)
-        if not batch:
-            return []
-        read = zip(*self._read(np.stack([o.prepared.pixels for o in batch])), strict=True)
-        return [self._analysis(o, x, s) for o, (x, s) in zip(batch, read, strict=True)]
+        waiting, found = iter(opened), []
+        while batch := list(islice(waiting, AT_A_TIME)):
+            read = zip(*self._read(np.stack([o.prepared.pixels for o in batch])), strict=True)
+            found += [self._analysis(o, x, s) for o, (x, s) in zip(batch, read, strict=True)]
+        return found
 
     def answer(self, pixels: np.ndarray, thorough: bool) -> tuple[float, Verdict, tuple[str, ...]]:
-        """p_fake, verdict and doubts for a file of exactly these (S, S, 3) uint8 pixels."""
+        """p_fake, verdict and doubts for a file of exactly these (S, S, 3) uint8 pixels.
+
+        Raises:
+            ValueError: they are of another type or size.
+        """
         ((logit,), (strange,)) = self._read(pixels[None])
         p_fake = float(self.card.calibration.p_fake(np.float64(logit)))
         verdict, doubts = self._verdict(p_fake, strange)
@@ -205,7 +128,9 @@ class Detector:
 
         Raises:
             ArtifactError: CAM is asked of a model without that output.
+            ValueError: there is no such method or target, or the pixels are not of that kind.
         """
+        method, target = Method(method), checked(target)
         if method is Method.OCCLUSION:
             values = occlusion(self.engine.logits, pixels, target, progress=progress)
             return Heatmap(values, method, method, target)
@@ -304,17 +229,16 @@ def load(name: str = "lens") -> Detector:
     than a small one. A model that is exported anew is loaded anew: its card has changed.
     """
     card = artifacts.models_dir() / name / artifacts.CARD
-    changed = card.stat().st_mtime_ns if card.is_file() else None
+    changed = None
+    with suppress(
+        OSError, ValueError
+    ):  # also of what can be no name: its reason comes with reading
+        changed = card.stat().st_mtime_ns
     return _shelf.get((name, str(card), changed), lambda: Detector(name))
 
 
-def doubted(analysis: Analysis, doubt: str) -> Analysis:
-    """The same analysis, uncertain for a reason (a sentence) that lies outside of it."""
-    return replace(analysis, verdict=Verdict.UNCERTAIN, doubts=(*analysis.doubts, doubt))
-
-
 def analyze(
-    data: bytes,
+    data: bytes | bytearray | memoryview,
     model: str | Detector = "lens",
     *,
     thorough: bool = False,
@@ -323,7 +247,7 @@ def analyze(
     """Judge one image.
 
     Args:
-        data: an encoded image, as it lies in a file.
+        data: an encoded image, as it lies in a file: bytes, not the file's name.
         model: a model's name, or a loaded detector.
         thorough: also see whether the verdict holds under tiny changes, at fifteen times the work.
         explain: asks for a heatmap; may import TensorFlow, which takes seconds the first time.
@@ -331,6 +255,7 @@ def analyze(
     Raises:
         ImageError: the bytes cannot be judged, with a sentence for a person.
         ArtifactError: the model is missing or damaged.
+        TypeError: ``data`` is no bytes.
     """
     detector = load(model) if isinstance(model, str) else model
     (analysis,) = detector.judge([detector.open(data)])

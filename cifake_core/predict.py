@@ -58,7 +58,7 @@ class Engine:
         self._room = threading.BoundedSemaphore(max(2, cores()))
 
     def logits(self, batch: np.ndarray) -> np.ndarray:
-        """(N,) float32 raw logits of (N, S, S, 3) uint8."""
+        """(N,) float32 raw logits of (N, S, S, 3) uint8; raises ValueError for anything else."""
         return self._run(["logit"], batch)[0][:, 0]
 
     def logits_and_features(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -66,6 +66,7 @@ class Engine:
 
         Raises:
             ArtifactError: this model has no such output.
+            ValueError: the images are of another size or type.
         """
         if not self.has_features:
             raise ArtifactError("This model's file does not give its features.")
@@ -77,12 +78,18 @@ class Engine:
 
         Raises:
             ArtifactError: this model has no such output.
+            ValueError: the images are of another size or type.
         """
         if not self.has_cam:
             raise ArtifactError("This model has no class activation map of its own.")
         return self._run(["cam"], batch)[0]
 
     def _run(self, outputs: list[str], batch: np.ndarray) -> list[np.ndarray]:
+        size = self.image_size
+        kind, shape = getattr(batch, "dtype", None), getattr(batch, "shape", ())
+        if kind != np.uint8 or len(shape) != 4 or shape[1:] != (size, size, 3):
+            given = type(batch).__name__ if kind is None else f"{kind} of shape {tuple(shape)}"
+            raise ValueError(f"The model takes uint8 of shape (N, {size}, {size}, 3), not {given}.")
         parts = []
         for start in range(0, max(1, len(batch)), CHUNK):
             with self._room:

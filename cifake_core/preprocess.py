@@ -11,7 +11,7 @@ import numpy as np
 PREPROCESS_ID = "centre-square-area-1"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
     """What the model sees, and how it came from the image.
 

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -50,7 +52,11 @@ def test_sure_is_what_gets_a_verdict():
 
 
 @pytest.mark.parametrize(
-    "values", [(0, 0, 0.3, 0.7), (-1, 0, 0.3, 0.7), (1, 0, 0.6, 0.7), (1, 0, 0.3, 1.1)]
+    "values",
+    [
+        *[(0, 0, 0.3, 0.7), (-1, 0, 0.3, 0.7), (1, 0, 0.6, 0.7), (1, 0, 0.3, 1.1)],
+        *[(math.inf, 0, 0.3, 0.7), (1, math.nan, 0.3, 0.7), (1, math.inf, 0.3, 0.7)],
+    ],
 )
 def test_nonsense_is_refused(values):
     with pytest.raises(ValueError, match="not a calibration"):
@@ -169,3 +175,15 @@ def test_the_promise_holds_on_new_images_for_each_class():
 )
 def test_thin_evidence_is_said_with_both_numbers(p_fake, sentence):
     assert Calibration(1, 0, real_to=0.04, fake_from=0.915).too_thin(p_fake).startswith(sentence)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_logits_that_are_no_numbers_are_refused(bad):
+    with pytest.raises(ValueError, match="not all finite"):
+        fit_platt(np.array([1.0, -1.0, bad]), np.array([True, False, True]))
+
+
+@pytest.mark.parametrize("is_fake", [True, False])
+def test_thresholds_need_both_classes(is_fake):
+    with pytest.raises(ValueError, match="both classes"):
+        conformal_thresholds(np.array([0.2, 0.7]), np.full(2, is_fake), 0.1)

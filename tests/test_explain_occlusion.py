@@ -66,3 +66,11 @@ def test_every_pixel_is_covered_and_progress_is_told():
 def test_a_patch_larger_than_the_image_is_refused():
     with pytest.raises(ValueError, match="no patch"):
         occlusion(linear, PIXELS, REAL, window=5)
+
+
+@pytest.mark.parametrize("sizes", [(2, 3), (2, 0), (2, -1), (0, 1)])
+def test_patches_that_would_leave_pixels_out_are_refused(sizes):
+    window, stride = sizes
+    with pytest.raises(ValueError, match=r"no patch|apart"):
+        occlusion(linear, PIXELS, REAL, window=window, stride=stride)
+    assert np.isfinite(occlusion(linear, PIXELS, REAL, window=2, stride=2)).all()

@@ -60,3 +60,21 @@ def test_mean_of_cam_and_bias_is_the_logit(engine, keras_model, thousand):
     cam = engine.cam(thousand[:50])
     assert min(cam.shape[1:]) >= 8
     np.testing.assert_allclose(cam.mean((1, 2)) + bias, engine.logits(thousand[:50]), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("batch", "said"),
+    [
+        (np.zeros((1, 32, 32, 3), np.float32), r"not float32 of shape \(1, 32, 32, 3\)"),
+        (np.zeros((1, 32, 32, 3), np.int64), "not int64"),
+        (np.zeros((1, 64, 64, 3), np.uint8), r"not uint8 of shape \(1, 64, 64, 3\)"),
+        (np.zeros((1, 32, 32), np.uint8), r"not uint8 of shape \(1, 32, 32\)"),
+        (np.zeros((32, 32, 3), np.uint8), r"not uint8 of shape \(32, 32, 3\)"),
+        ((x for x in ()), "not generator"),
+        ([[0]], "not list"),
+    ],
+)
+@pytest.mark.parametrize("ask", ["logits", "logits_and_features", "cam"])
+def test_what_is_no_batch_is_refused_in_words(engine, batch, said, ask):
+    with pytest.raises(ValueError, match=said):
+        getattr(engine, ask)(batch)

@@ -62,7 +62,8 @@ class Batches:
     def batch(self, step: int, whole: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """(x, y) of one step: (B, S, S, 3) uint8 and (B, 1) float32, y = 1 for REAL.
 
-        Any thread may ask for any step.         S is ``crop`` where the cycle has one, unless ``whole`` images are asked for.
+        S is ``crop`` where the cycle has one, unless ``whole`` images are asked for. Any thread may
+        ask for any step.
         """
         epoch, inside = divmod(step, self.steps_per_epoch)
         order = self._order(epoch)
