@@ -107,6 +107,15 @@ def test_stats_writes_the_summary(tiny_cifake, tmp_path, capsys):
     assert out.read_text(encoding="utf-8") == text
 
 
+def test_stats_take_their_name_when_they_are_whole(tiny_cifake, tmp_path):
+    (out := tmp_path / "dataset.json").write_text("old")
+    with out.open() as reader:
+        assert main(["data", "stats", "--data", str(tiny_cifake), "--out", str(out)]) == 0
+        assert reader.read() == "old"
+    assert out.read_text() != "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["dataset.json"]
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_full_disk_is_named(tiny_cifake, capsys):
     assert main(["data", "stats", "--data", str(tiny_cifake), "--out", "/dev/full"]) == 2

@@ -24,7 +24,8 @@ from cifake_core.errors import CifakeLensError, UnsupportedImageError
 from cifake_core.limits import EXTENSIONS
 
 FIELDS = (
-    "path", "verdict", "p_fake", "model", "width", "height", "error", "in_domain", "doubts"
+    "path", "verdict", "p_fake", "model", "width", "height", "error", "in_domain", "doubts",
+    "logit", "thorough", "sha256",
 )  # fmt: skip
 BATCH = 64
 
@@ -39,7 +40,12 @@ def add_to(commands) -> None:
     parser.add_argument(
         "--model", default="lens", help="a name that `python -m cifake_core models` lists"
     )
-    parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
+    parser.add_argument(
+        "--format",
+        choices=("table", "json", "csv"),
+        default="table",
+        help="json is one object a line (JSON Lines)",
+    )
     parser.add_argument(
         "--out",
         type=_path,
@@ -162,7 +168,8 @@ def _judged(files: Iterator[Path], detector, workers: int, thorough: bool):
             judged = (a if a.doubts else detector.with_stability(a) for a in judged)
         found = [None if isinstance(o, CifakeLensError) else next(judged) for o in opened]
         name = detector.card.name
-        return [_row(p, o, a, name) for p, o, a in zip(paths, opened, found, strict=False)], found
+        each = zip(paths, opened, found, strict=False)
+        return [_row(p, o, a, name) | {"thorough": thorough} for p, o, a in each], found
 
     waiting = deque()
     pool = ThreadPoolExecutor(workers)
@@ -212,6 +219,8 @@ def _row(path: Path, opened, analysis, model: str) -> dict:
         "p_fake": round(analysis.p_fake, 6),
         "width": opened.width,
         "height": opened.height,
+        "logit": round(analysis.logit, 5),
+        "sha256": opened.sha256,
     }
 
 
@@ -220,7 +229,7 @@ def _writer(form: str, out: TextIO):
         table = csv.DictWriter(out, FIELDS)
         table.writeheader()
         return lambda row: table.writerow(
-            row | {"path": output.plain(row["path"]), "doubts": " ".join(row["doubts"])}
+            row | {"path": output.plain(row["path"]), "doubts": "; ".join(row["doubts"])}
         )
     if form == "json":
         return lambda row: print(

@@ -41,8 +41,7 @@ def run(args: argparse.Namespace) -> int:
         output.say("\n".join(lines))
         return 1 if problems else 0
     text = json.dumps(stats.summarise(data), separators=(",", ":"))
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    with output.naming(args.out):
-        args.out.write_text(text.replace('{"split"', '\n{"split"') + "\n", encoding="utf-8")
+    with output.result(args.out) as stream, output.naming(args.out):
+        stream.write(text.replace('{"split"', '\n{"split"') + "\n")
     print(f"wrote {args.out}")
     return 0
