@@ -9,6 +9,7 @@ import os
 import platform
 import signal
 import subprocess
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -255,12 +256,18 @@ class MetricLog:
 
 
 class StopRequest:
-    """Turns Ctrl-C and SIGTERM into a stop at the next step, so that a checkpoint is whole."""
+    """Turns Ctrl-C and SIGTERM into a stop at the next step, so that a checkpoint is whole.
+
+    Only the main thread may listen for signals; in any other nothing is changed.
+    """
 
     def __init__(self) -> None:
         self.asked = False
+        self._before = {}
 
     def __enter__(self) -> StopRequest:
+        if threading.current_thread() is not threading.main_thread():
+            return self
         self._before = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
         return self
 
