@@ -28,6 +28,7 @@ from cifake_core.progress import progress_bar
 from train.config import load_recipe
 from train.convert import to_onnx
 from train.export import evidence_dir, predict, write_json
+from train.lock import alone_with
 from train.runs import load_run, read_run, seeds_of, settings_of
 
 FILE = "ablations.json"
@@ -192,10 +193,11 @@ def keep(rows: list[dict[str, Any]]) -> None:
     The file's own ``n`` is that of rows older than theirs, and stays.
     """
     path, found = evidence_dir() / FILE, {"command": "python -m train.ablation --what WHAT"}
-    found |= json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"rows": []}
-    new = {row["what"]: row for row in rows}
-    table = [new.pop(r["what"], r) for r in found["rows"]] + [r for r in rows if r["what"] in new]
-    write_json(path, found | {"rows": table})
+    with alone_with(path):
+        found |= json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"rows": []}
+        new = {row["what"]: row for row in rows}
+        table = [new.pop(r["what"], r) for r in found["rows"]]
+        write_json(path, found | {"rows": table + [r for r in rows if r["what"] in new]})
 
 
 def _mean(found: list[dict[str, float]], key: str) -> float:

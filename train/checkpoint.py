@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -97,12 +98,15 @@ def load(folder: Path) -> tuple[int, list[np.ndarray]] | None:
 
 def replace(path: Path, data: bytes) -> None:
     """Write a file so that a crash leaves either the old content or the new, never a part."""
-    work = path.with_name(f".{path.name}.part")
-    with work.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    work.replace(path)
+    work = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")  # of this process alone
+    try:
+        with work.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        work.replace(path)
+    finally:
+        work.unlink(missing_ok=True)
     if os.name == "nt":  # Windows cannot open a folder, and keeps renames by itself
         return
     folder = os.open(path.parent, os.O_RDONLY)

@@ -27,6 +27,7 @@ from cifake_core.progress import progress_bar
 from train import explanations_planted as planted
 from train.explanations_figures import Curves, curve_row, means, over, paired
 from train.export import evidence_dir, write_json
+from train.lock import alone_with
 
 FILE = "explanations.json"
 # CAM is left out: where a model has it, it is Grad-CAM up to a factor.
@@ -128,20 +129,21 @@ class Trial:
 
     def keep(self, part: str, value: Any) -> None:
         self.record[part] = value
-        others = [m for m in read().get("models", []) if m["name"] != self.card.name]
-        models = sorted([*others, self.record], key=lambda m: m["name"])
-        write_json(
-            evidence_dir() / FILE,
-            {
-                "command": "python -m train.explanations --all",
-                "data": "validation",
-                "rules": planted.RULES,
-                "tolerance": planted.TOLERANCE,
-                "changes_below": CHANGES_BELOW,
-                "steps": faithfulness.STEPS,
-                "models": models,
-            },
-        )
+        with alone_with(path := evidence_dir() / FILE):
+            others = [m for m in read().get("models", []) if m["name"] != self.card.name]
+            models = sorted([*others, self.record], key=lambda m: m["name"])
+            write_json(
+                path,
+                {
+                    "command": "python -m train.explanations --all",
+                    "data": "validation",
+                    "rules": planted.RULES,
+                    "tolerance": planted.TOLERANCE,
+                    "changes_below": CHANGES_BELOW,
+                    "steps": faithfulness.STEPS,
+                    "models": models,
+                },
+            )
 
     def keep_row(self, part: str, method: str, row: dict, **head: Any) -> None:
         rows = [r for r in self.record.get(part, {}).get("rows", []) if r["method"] != method]

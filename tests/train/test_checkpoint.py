@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +133,7 @@ def test_a_stop_at_any_byte_of_writing_leaves_the_last_checkpoint(
         writes.append(path)
         if len(writes) <= file:
             return write(path, data)
-        path.with_name(f".{path.name}.part").write_bytes(data[: int(share * len(data))])
+        path.with_name(f".{path.name}.0.part").write_bytes(data[: int(share * len(data))])
         raise InterruptedError
 
     monkeypatch.setattr(checkpoint, "replace", torn)
@@ -197,4 +198,28 @@ def test_replace_writes_over_and_leaves_no_part(tmp_path):
     checkpoint.replace(path, b"old and long")
     checkpoint.replace(path, b"new")
     assert path.read_bytes() == b"new"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_two_that_replace_one_file_at_once_share_no_part(tmp_path, monkeypatch):
+    path, sync = tmp_path / "file", os.fsync
+    parts = []
+
+    def other_comes_between(number: int) -> None:
+        monkeypatch.setattr(os, "fsync", sync)
+        parts.extend(tmp_path.iterdir())
+        checkpoint.replace(path, b"the other's")
+        sync(number)
+
+    monkeypatch.setattr(os, "fsync", other_comes_between)
+    checkpoint.replace(path, b"ours")
+    assert len(parts) == 1
+    assert path.read_bytes() == b"ours"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_that_cannot_be_replaced_leaves_no_part(tmp_path):
+    (tmp_path / "file").mkdir()
+    with pytest.raises(OSError, match="file"):
+        checkpoint.replace(tmp_path / "file", b"new")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

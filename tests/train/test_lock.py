@@ -11,7 +11,7 @@ import pytest
 from runs import ROOT, Run, finished
 
 from cifake_core.errors import ConfigError
-from train.lock import FILE, Lock
+from train.lock import FILE, Lock, alone_with
 
 pytest.importorskip("fcntl", reason="nothing is locked on Windows")
 
@@ -114,3 +114,30 @@ def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch):
     monkeypatch.setattr("train.lock.fcntl.flock", refuse)
     with Lock(tmp_path), Lock(tmp_path):
         pass
+
+
+COUNTS = """
+import sys
+from pathlib import Path
+from train.checkpoint import replace
+from train.lock import alone_with
+path = Path(sys.argv[1])
+for _ in range(100):
+    with alone_with(path):
+        replace(path, b"%d" % (int(path.read_bytes()) + 1))
+"""
+
+
+def test_of_two_that_change_a_file_none_loses_what_the_other_wrote(tmp_path):
+    path = tmp_path / "count"
+    path.write_bytes(b"0")
+    both = [started(COUNTS, path) for _ in range(2)]
+    assert [process.wait(timeout=120) for process in both] == [0, 0]
+    assert path.read_bytes() == b"200"
+
+
+def test_a_file_where_nothing_can_be_locked_is_changed_all_the_same(tmp_path):
+    done = []
+    with alone_with(tmp_path / "no folder" / "file"):
+        done.append(True)
+    assert done
