@@ -301,3 +301,21 @@ def test_what_ships_as_json_is_json(path):
         raise ValueError(f"{word} in {path.name}")
 
     json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+def test_a_card_of_another_image_size_is_refused(lens):
+    edit(lens, image_size=64)
+    with pytest.raises(ArtifactError, match="image size"):
+        artifacts.load_engine(artifacts.read_card("lens"))
+
+
+def test_a_gate_with_a_number_that_is_none_is_refused(lens):
+    with np.load(lens / artifacts.GATE) as found:
+        arrays = dict(found)
+    arrays["features_whitening"] = arrays["features_whitening"].copy()
+    arrays["features_whitening"][0, 0] = np.nan
+    np.savez(lens / artifacts.GATE, **arrays)
+    accept_hash_of(lens, artifacts.GATE)
+    card = artifacts.read_card("lens")
+    with pytest.raises(ArtifactError, match="holds numbers that are none"):
+        artifacts.load_gate(card, artifacts.load_engine(card))

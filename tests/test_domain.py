@@ -8,7 +8,7 @@ from PIL import Image
 
 from cifake_core import artifacts, pipeline
 from cifake_core.calibration import Verdict
-from cifake_core.domain import SIGNALS, Gate, Gaussian, Neighbours, Quadratic, together
+from cifake_core.domain import SIGNALS, Gate, Gaussian, Neighbours, Quadratic, _word, together
 from cifake_core.domain_statistics import QUALITY_75, STATISTICS, compression, statistics
 from cifake_core.errors import ArtifactError
 from cifake_core.preprocess import prepare
@@ -282,3 +282,21 @@ def test_a_damaged_gate_is_refused(tmp_path, monkeypatch):
     (folder / artifacts.GATE).write_bytes(b"PK\x03\x04 not one")
     with pytest.raises(ArtifactError, match="damaged"):
         pipeline.Detector("lens")
+
+
+@pytest.mark.parametrize(
+    ("names", "low", "high"),
+    [
+        ([f"band {i}" for i in range(6, 15)], "is smoother", "has more fine detail"),
+        (["mean red", "mean green", "mean blue"], "is darker", "is brighter"),
+        (["spread red", "spread green", "spread blue"], "has less contrast", "has more contrast"),
+        (["saturation", "saturation spread"], "is paler", "has stronger colours"),
+    ],
+)
+def test_the_word_is_that_of_the_statistics(names, low, high):
+    """What is far off on one side, while all the rest is less so on the other."""
+    mine = [STATISTICS.index(name) for name in names]
+    for sign, word in ((-1, low), (1, high)):
+        z = np.full(len(STATISTICS), -4.0 * sign)
+        z[mine] = 9.0 * sign
+        assert _word(z) == word

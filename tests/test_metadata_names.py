@@ -41,3 +41,8 @@ def test_names_of_generators():
     assert ai_kind("Kandinsky 1923") is None
     assert ai_kind("Imagen 4") is None
     assert ai_kind("Imagen 4", program=True) == "generator"
+
+
+def test_a_generator_in_the_place_of_a_camera():
+    for make, kind in (("Midjourney", "generator"), ("Canon", "camera")):
+        assert said(jpeg_with(jpeg_xmp(xmp(f'q:Make="{make}"')))) == {kind: [make]}

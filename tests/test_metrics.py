@@ -254,3 +254,12 @@ def test_range_of_a_promise_as_it_is_drawn(calibrated, error, tested):
     assert (mistakes >= high).mean() >= 0.024
     narrower = metrics.wilson_interval(round(error * tested), tested)
     assert high - low > narrower[1] - narrower[0]
+
+
+def test_precision_and_recall_of_real_by_hand():
+    """Three photographs, of which one is called real and two are called fake; one fake found."""
+    found = metrics.summary(np.array([0.9, 0.9, 0.9, 0.1]), np.array([True, False, False, False]))
+    assert found["real"]["precision"] == 1
+    assert found["real"]["recall"] == pytest.approx(1 / 3)
+    assert found["fake"]["precision"] == pytest.approx(1 / 3)
+    assert found["fake"]["recall"] == 1

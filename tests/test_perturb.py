@@ -161,3 +161,8 @@ def test_cover_hides_the_rectangle_and_nothing_else():
     assert perturb.cover(halves, 31, 31, 1, 1, "black")[0, 31, 31].tolist() == [0] * 3
     with pytest.raises(ValueError, match="not a rectangle"):
         perturb.cover(IMAGES, -1, 0, 4, 4)
+
+
+def test_the_mean_that_covers_is_each_images_own():
+    covered = perturb.cover(np.concatenate([flat(0), flat(200)]), 0, 0, 1, 1)
+    assert covered[:, 0, 0, 0].tolist() == [0, 200]

@@ -306,3 +306,8 @@ def test_a_data_set_file_reaches_the_model_as_it_was_trained_on(real_cifake):
         data = (real_cifake.root / str(train.names[row])).read_bytes()
         opened = detector.open(data)
         np.testing.assert_array_equal(opened.prepared.pixels, train.images[row])
+
+
+def test_a_strange_image_is_told_why_also_where_its_reading_is_thin():
+    detector = pipeline.load("lens")
+    assert detector._verdict(0.5, ("It is odd.",)) == (Verdict.UNCERTAIN, ("It is odd.",))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cifake_core import perturb
 from cifake_core.calibration import Calibration, Verdict
 from cifake_core.images import decode
 from cifake_core.samples import samples
@@ -97,3 +98,27 @@ def test_many_images_in_one_batch_are_judged_as_each_for_itself():
     assert sizes == [4 * (1 + len(TINY))]
     assert together == [stability(model, PLAIN, image) for image in images]
     assert stabilities(model, PLAIN, images[:0]) == []
+
+
+def test_each_change_does_what_it_is_called():
+    """As the page tells which of them turn a verdict."""
+    images = np.random.default_rng(2).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)
+    by_label = {
+        "1 px to the right": perturb.shift(images, 1, 0),
+        "1 px to the left": perturb.shift(images, -1, 0),
+        "1 px down": perturb.shift(images, 0, 1),
+        "1 px up": perturb.shift(images, 0, -1),
+        "mirrored": images[:, :, ::-1],
+        "JPEG 95": perturb.jpeg(images, 95),
+        "JPEG 90": perturb.jpeg(images, 90),
+        "noise 1%": perturb.noise(images, 0.01, 0),
+        "other noise 1%": perturb.noise(images, 0.01, 1),
+        "blur 0.4 px": perturb.blur(images, 0.4),
+        "2% brighter": perturb.brightness(images, 0.02),
+        "2% darker": perturb.brightness(images, -0.02),
+        "5% less contrast": perturb.contrast(images, 0.95),
+        "5% more contrast": perturb.contrast(images, 1.05),
+    }
+    assert [tiny.label for tiny in TINY] == list(by_label)
+    for tiny in TINY:
+        np.testing.assert_array_equal(tiny.apply(images), by_label[tiny.label], tiny.label)

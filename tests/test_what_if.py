@@ -168,3 +168,14 @@ def test_a_thinned_change_keeps_its_neutral_setting_and_both_ends(change):
     assert list(thinned.settings) == sorted(thinned.settings)
     assert len(thinned.settings) <= len(change.settings) / 3 + 2
     assert thinned.start in thinned.settings
+
+
+def test_shifts_go_the_way_that_they_are_called():
+    down, right = (CHANGES[name].apply(IMAGE[None], 3)[0] for name in ("shift_y", "shift_x"))
+    np.testing.assert_array_equal(down[3:], IMAGE[:-3])
+    np.testing.assert_array_equal(right[:, 3:], IMAGE[:, :-3])
+
+
+def test_strengths_are_told_in_their_unit():
+    said = {name: CHANGES[name].say(value) for name, value in (("noise", 0.05), ("contrast", 0.6))}
+    assert said == {"noise": "5%", "contrast": "60%"}

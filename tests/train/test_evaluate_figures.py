@@ -50,3 +50,16 @@ def test_what_is_not_sure_cannot_be_turned_round():
     asked = Calibration(0.1, 0.0, 0.4, 0.6), images, Mean().logits(images), is_fake, nothing
     found = evaluate.thorough(Mean(), *asked)
     assert (found["n"], found["reversed"]["n"], found["reversed"]["share"]) == (3, 2, 0.5)
+
+
+def test_mistakes_that_count_against_the_promise_are_sure_ones():
+    """Photographs at 0.05, 0.5, 0.95 and 0.95, and the same for generated images, mirrored."""
+    p = np.array([0.05, 0.5, 0.95, 0.95])
+    logits = np.log((1 - p) / p)
+    calibration, nothing = Calibration(1.0, 0.0, 0.1, 0.9), np.zeros(5, bool)
+    of_real = np.append(logits, -9.0), np.array([False] * 4 + [True])
+    found = evaluate.figures(calibration, *of_real, nothing)
+    assert found["real_called_fake"]["share"] == 0.5
+    of_fake = np.append(-logits, 9.0), np.array([True] * 4 + [False])
+    found = evaluate.figures(calibration, *of_fake, nothing)
+    assert found["fake_called_real"]["share"] == 0.5
