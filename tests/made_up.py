@@ -75,7 +75,7 @@ def evidence(
                 w: {"REAL": 0.99 - i / 200, "FAKE": 0.95 + i / 200} for i, w in enumerate(CLASSES)
             },
         },
-        "thorough": {"n": 20, "reversed": {"share": 0.05}},
+        "thorough": {"n": 20, "reversed": {"n": 18, "share": 0.05}},
         "abstention": metrics.abstention_curve(p_fake, is_fake),
         "stress": [
             step | {"accuracy": accuracy - 0.01 * i, "fake_recall": accuracy - 0.02 * i}

@@ -64,6 +64,8 @@ def save(folder: Path, step: int, arrays: list[np.ndarray], newest: dict | None 
     buffer = io.BytesIO()
     np.savez(buffer, **{f"{i:05d}": a for i, a in enumerate(arrays)})
     data = buffer.getvalue()
+    for part in folder.glob(".*.part"):  # of a save that was killed; the run's lock is ours
+        part.unlink(missing_ok=True)
     replace(folder / slot, data)
     record = {"slot": slot, "step": step, "sha256": hashlib.sha256(data).hexdigest()}
     replace(folder / POINTER, json.dumps([record, *kept], indent=1).encode())

@@ -24,7 +24,7 @@ def show(analysis: Analysis, model: Detector, target: int, colours: str, loading
                 "The feature maps need TensorFlow, which is loading; they appear here by "
                 "themselves."
                 if loading
-                else "The feature maps need TensorFlow, which could not be loaded (see below)."
+                else "The feature maps cannot be shown: see below, why."
             )
             return
         maps, weights, bias = _maps(

@@ -321,7 +321,7 @@ def test_more_figures_are_one_click_away(start, three):
     assert more["Brier score"] == f"{official['brier']:.4f}"
     assert (more["NLL"], more["NLL before calibration"]) == ("0.1000", "0.9000")
     assert more["Accuracy before calibration"] == "50.00%"
-    assert more["Turned round by a tiny change, of 20"] == "5.00%"
+    assert more["Answers turned round by a tiny change"] == "5.00% of 18"
 
 
 def test_no_model_and_a_damaged_card(start, three, tmp_path):

@@ -49,7 +49,7 @@ def test_runs_and_sizes_are_those_of_the_readme_and_of_the_command(monkeypatch):
     names = artifacts.available()
     sizes = {name: row(artifacts.read_card(name), {})["bytes"] for name in names}
     for name in names:
-        (runs,) = {line.split("|")[-2].strip() for line in report.results() if f"`{name}`" in line}
+        (runs,) = {line.split("|")[-3].strip() for line in report.results() if f"`{name}`" in line}
         assert table[name]["Runs trained"] == runs
         assert table[name]["Size of all its files"] == f"{sizes[name] / 1e6:.1f} MB"
     app.segmented_control(key="view").set_value("Cost").run()

@@ -95,9 +95,11 @@ def test_the_promise_is_a_sentence_of_its_own(model, page):
     assert said.endswith(
         f"Of {1 / error:.0f} real photographs like those of CIFAKE at most about one is wrongly "
         f"called AI-generated, and of {1 / error:.0f} AI-generated images like those of CIFAKE at "
-        "most about one is wrongly called real; for other images nothing is promised."
+        "most about one is wrongly called real. That is what the thresholds aim at, not a proof: "
+        "the images that set them also helped to choose the model. For other images nothing is "
+        "promised."
     )
-    assert len(said) < 300  # nothing else stands in it
+    assert len(said) < 400  # nothing else stands in it
 
 
 def test_models_with_other_promises_have_a_sentence_each(model, tmp_path):

@@ -52,7 +52,7 @@ def test_figures_and_the_experiment(open_page, screenshot, width, dark):
         box = table.get_by_text(outcome, exact=True).first.bounding_box()
         assert box["x"] + box["width"] <= width
     forget(page)
-    expect(page.get_by_text("Forgotten: logit")).to_be_visible()
+    expect(page.get_by_text("Forgotten: the last layer")).to_be_visible()
     expect(page.get_by_test_id("stMetric")).to_have_count(2)
     assert overflow(page) <= 0
     screenshot(page, f"trust_{width}_{'dark' if dark else 'light'}")
