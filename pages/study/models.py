@@ -214,7 +214,7 @@ with st.expander("How to read this"):
   away; what it lets through by mistake is in the table.
 - **Stress**: pictures get saved, sent, shrunk and blurred on their way. Here test images, all or
   some drawn at random, were changed in one way, and the models had to answer again, with nothing
-  adapted. Counted is the likelier side; in this app most of such images get “can't tell” instead.
+  adapted. Counted is the likelier side; in this app many such images get “can't tell” instead.
 - Figures are read from files that `python -m train.evaluate`, `train.outside` and `train.ablation`
   wrote.
 - A **parameter** is a number that training adjusts. The **files** of a model are its weights, the
